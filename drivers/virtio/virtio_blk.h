@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The block device (VIRTIO 1.4, 5.2): reads, writes, flushes and identifies a disk in sectors of
+ * 512 bytes, with many requests in flight.
+ *
+ *	-drive file=disk.img,format=raw,if=none,id=d -device virtio-blk-device,drive=d
+ */
+#ifndef DRIVERS_VIRTIO_BLK_H
+#define DRIVERS_VIRTIO_BLK_H
+
+#include "virtio/virtio.h"
+
+#define VIRTIO_BLK_SECTOR_SIZE 512u
+#define VIRTIO_BLK_ID_BYTES    20u
+
+/* The most segments of a request that we hand to the device at once; it may take fewer. */
+#define VIRTIO_BLK_MAX_SEGS 16u
+
+struct virtio_blk;
+
+enum virtio_blk_op { VIRTIO_BLK_READ, VIRTIO_BLK_WRITE, VIRTIO_BLK_FLUSH, VIRTIO_BLK_GET_ID };
+
+/* What the device says of itself; fixed after probe except capacity_sectors. */
+struct virtio_blk_info {
+	uint64_t capacity_sectors;    /* of 512 bytes */
+	uint32_t block_size;	      /* bytes the device prefers: 512 or a larger power of two */
+	uint32_t physical_block_size; /* bytes */
+	uint32_t alignment_offset;    /* in logical blocks */
+	uint32_t min_io_size;	      /* in logical blocks */
+	uint32_t opt_io_size;	      /* in logical blocks */
+	uint32_t seg_max;	      /* data segments per request that we use, 1 to
+					   VIRTIO_BLK_MAX_SEGS */
+	uint32_t size_max;	      /* bytes per segment that we use */
+	uint32_t max_request_sectors; /* the most that one struct virtio_blk_request may ask */
+	uint16_t cylinders;	      /* 0: no geometry */
+	uint8_t heads, sectors;
+	bool read_only;
+	bool flush;	/* the device has a cache that FLUSH empties */
+	bool writeback; /* ... and that holds back writes now */
+	unsigned int queue_size;
+};
+
+/*
+ * A request. The caller owns the structure and the buffer, fills in the upper part and submits
+ * it; both belong to the driver until @done is called. Wire parts are inside, so that nothing is
+ * allocated: the structure must lie in memory that DMA can reach, not on a stack that is left.
+ */
+struct virtio_blk_request {
+	enum virtio_blk_op op;
+	uint64_t sector;  /* first sector; READ and WRITE */
+	void *buf;	  /* READ, WRITE: data; GET_ID: VIRTIO_BLK_ID_BYTES bytes */
+	uint32_t sectors; /* READ, WRITE: 1 to info.max_request_sectors */
+	/* Called in interrupt context, once, when the request is over. May submit others. */
+	void (*done)(struct virtio_blk_request *req);
+	void *priv; /* the caller's */
+	int status; /* the result: 0, -EIO (the device failed), -EOPNOTSUPP (the device
+				does not know the request), -ENODEV (it is gone) */
+
+	/* The driver's. */
+	struct list_head node;
+	struct {
+		uint32_t type;
+		uint32_t reserved;
+		uint64_t sector;
+	} header __attribute__((aligned(64)));
+	uint8_t device_status __attribute__((aligned(64)));
+};
+
+/* Makes the driver known to the core. Thread context. */
+void virtio_blk_init(void);
+
+/* The @n-th block device that works, or NULL. */
+struct virtio_blk *virtio_blk_find(unsigned int n);
+
+/* The virtio device below @blk. */
+struct virtio_device *virtio_blk_device(struct virtio_blk *blk);
+
+void virtio_blk_get_info(struct virtio_blk *blk, struct virtio_blk_info *info);
+
+/*
+ * Starts @req. Never blocks: a request for which the ring has no room waits in the driver and is
+ * sent when room comes back. Returns 0 (@done will be called), or an error after which it will
+ * not: -EINVAL (a field out of range, no done), -ERANGE (beyond the end of the disk), -EROFS,
+ * -EOPNOTSUPP (FLUSH without a cache to flush succeeds at once instead), -ENODEV. Any context.
+ */
+int __must_check virtio_blk_submit(struct virtio_blk *blk, struct virtio_blk_request *req);
+
+/*
+ * Blocking forms: any number of sectors, split into requests as needed, @timeout_ns (above 0)
+ * for the whole. 0 or a negative errno as above, or -ETIMEDOUT: then the device is reset so that
+ * it cannot touch @buf any more, and the disk fails. Thread context.
+ */
+int __must_check virtio_blk_read(struct virtio_blk *blk, uint64_t sector, void *buf,
+				 uint32_t sectors, uint64_t timeout_ns);
+int __must_check virtio_blk_write(struct virtio_blk *blk, uint64_t sector, const void *buf,
+				  uint32_t sectors, uint64_t timeout_ns);
+int __must_check virtio_blk_flush(struct virtio_blk *blk, uint64_t timeout_ns);
+
+/* Reads the serial number: up to 20 characters and a terminating NUL into @id. */
+int __must_check virtio_blk_get_id(struct virtio_blk *blk, char id[VIRTIO_BLK_ID_BYTES + 1],
+				   uint64_t timeout_ns);
+
+#endif

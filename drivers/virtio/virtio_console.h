@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The console device (VIRTIO 1.4, 5.3), port 0: a terminal (lib/tty.h) on which a shell can run.
+ *
+ *	-device virtio-serial-device -chardev socket,id=c,... -device virtconsole,chardev=c
+ */
+#ifndef DRIVERS_VIRTIO_CONSOLE_H
+#define DRIVERS_VIRTIO_CONSOLE_H
+
+#include "lib/tty.h"
+#include "virtio/virtio.h"
+
+struct virtio_console;
+
+/* Makes the driver known to the core. Thread context. */
+void virtio_console_init(void);
+
+/* The @n-th console that works, or NULL. */
+struct virtio_console *virtio_console_find(unsigned int n);
+struct virtio_device *virtio_console_device(struct virtio_console *con);
+
+/* Its terminal; cols and rows follow the device's size (VIRTIO_CONSOLE_F_SIZE). */
+struct tty *virtio_console_tty(struct virtio_console *con);
+
+/* Calls @fn in interrupt context when input has come; NULL: nobody. */
+void virtio_console_set_input_callback(struct virtio_console *con, void (*fn)(void *arg),
+				       void *arg);
+
+/*
+ * Sends all of @len bytes, waiting up to @timeout_ns for the device to take them. Returns 0,
+ * -ETIMEDOUT or -EIO. Thread context.
+ */
+int __must_check virtio_console_write(struct virtio_console *con, const char *buf, size_t len,
+				      uint64_t timeout_ns);
+
+/* Bytes received, sent, and received but dropped because nobody read them in time. */
+struct virtio_console_stats {
+	unsigned long rx_bytes, tx_bytes, rx_dropped;
+};
+void virtio_console_get_stats(struct virtio_console *con, struct virtio_console_stats *stats);
+
+#endif

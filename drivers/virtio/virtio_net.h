@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The network device (VIRTIO 1.4, 5.1): sends and receives Ethernet frames. Receive buffers are
+ * the driver's, refilled from the queue's callback; the frame handed to the receiver is lent to
+ * it for the length of the call.
+ *
+ *	-netdev user,id=n -device virtio-net-device,netdev=n
+ */
+#ifndef DRIVERS_VIRTIO_NET_H
+#define DRIVERS_VIRTIO_NET_H
+
+#include "virtio/virtio.h"
+
+#define VIRTIO_NET_MAC_LEN   6u
+#define VIRTIO_NET_FRAME_MIN 14u   /* an Ethernet header */
+#define VIRTIO_NET_FRAME_MAX 1514u /* header and 1500 bytes, no FCS */
+
+struct virtio_net;
+
+struct virtio_net_info {
+	uint8_t mac[VIRTIO_NET_MAC_LEN];
+	bool mac_from_device; /* else one of ours: locally administered */
+	bool link_up;
+	bool link_reported; /* the device reports link changes */
+	uint16_t mtu;	    /* bytes of payload; 1500 unless the device says less */
+	unsigned int rx_queue_size, tx_queue_size;
+};
+
+struct virtio_net_stats {
+	unsigned long rx_frames, rx_bytes, rx_errors; /* errors: too short or too long */
+	unsigned long rx_dropped;		      /* nobody was listening */
+	unsigned long tx_frames, tx_bytes, tx_full;   /* full: refused with -ENOSPC */
+	unsigned long link_changes;
+};
+
+/* A frame has come. @frame is valid during the call only. Interrupt context; may send. */
+typedef void virtio_net_receive_t(void *arg, const uint8_t *frame, unsigned int len);
+
+/* Makes the driver known to the core. Thread context. */
+void virtio_net_init(void);
+
+/* The @n-th network device that works, or NULL. */
+struct virtio_net *virtio_net_find(unsigned int n);
+struct virtio_device *virtio_net_device(struct virtio_net *net);
+
+void virtio_net_get_info(struct virtio_net *net, struct virtio_net_info *info);
+void virtio_net_get_stats(struct virtio_net *net, struct virtio_net_stats *stats);
+
+/* Makes @receive the one receiver of frames; NULL: they are counted and dropped. Thread context. */
+void virtio_net_set_receiver(struct virtio_net *net, virtio_net_receive_t *receive, void *arg);
+
+/*
+ * Sends a copy of @frame: @len bytes, VIRTIO_NET_FRAME_MIN to 14 + mtu. Never blocks. Returns 0;
+ * -EINVAL (length), -ENOSPC (all transmit buffers in flight; try again), -ENETDOWN (link down),
+ * -EIO (the device failed). Any context.
+ */
+int __must_check virtio_net_send(struct virtio_net *net, const void *frame, unsigned int len);
+
+/* The same, waiting up to @timeout_ns for a transmit buffer: -ETIMEDOUT in place of -ENOSPC.
+ * Thread context. */
+int __must_check virtio_net_send_wait(struct virtio_net *net, const void *frame, unsigned int len,
+				      uint64_t timeout_ns);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The entropy device (VIRTIO 1.4, 5.4): random bytes from the host.
+ *
+ *	-device virtio-rng-device
+ */
+#ifndef DRIVERS_VIRTIO_RNG_H
+#define DRIVERS_VIRTIO_RNG_H
+
+#include "virtio/virtio.h"
+
+struct virtio_rng;
+
+/*
+ * A request for random bytes. The caller owns it and the buffer; both belong to the driver until
+ * @done is called.
+ */
+struct virtio_rng_request {
+	void *buf;
+	uint32_t len; /* above 0 */
+	/* Called in interrupt context, once. @received: bytes the device gave (1 to len; it may
+	 * give fewer than asked), or a negative errno (-EIO, -ENODEV). */
+	void (*done)(struct virtio_rng_request *req, int received);
+	void *priv; /* the caller's */
+};
+
+/* Makes the driver known to the core. Thread context. */
+void virtio_rng_init(void);
+
+/* The @n-th entropy device that works, or NULL. */
+struct virtio_rng *virtio_rng_find(unsigned int n);
+struct virtio_device *virtio_rng_device(struct virtio_rng *rng);
+
+/* Starts @req. Returns 0, -ENOSPC (too many in flight), -EINVAL, -EIO. Any context. */
+int __must_check virtio_rng_submit(struct virtio_rng *rng, struct virtio_rng_request *req);
+
+/* Fills @buf with @len random bytes, asking as often as needed; @timeout_ns for the whole.
+ * Returns 0, -ETIMEDOUT (the device is then reset and fails, so that it cannot write to @buf any
+ * more), -EIO. Thread context. */
+int __must_check virtio_rng_read(struct virtio_rng *rng, void *buf, size_t len,
+				 uint64_t timeout_ns);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Memory barriers of AArch64 (ARM DDI 0487, B2.3). Rings lie in Normal inner-shareable
+ * memory, and a device is an observer in that domain: dmb ish orders our accesses to
+ * them. A doorbell is Device memory: dsb st before it makes the ring's contents
+ * complete before the device can be told of them.
+ */
+#ifndef ARCH_BARRIER_H
+#define ARCH_BARRIER_H
+
+#define barrier() __asm__ volatile("" ::: "memory")
+
+/* Between accesses to memory that a device also reads and writes. */
+#define dma_mb()  __asm__ volatile("dmb ish" ::: "memory")
+#define dma_rmb() __asm__ volatile("dmb ishld" ::: "memory")
+#define dma_wmb() __asm__ volatile("dmb ishst" ::: "memory")
+
+/* Between Normal memory and a device's registers. */
+#define mmio_wmb() __asm__ volatile("dsb st" ::: "memory")
+#define mmio_rmb() __asm__ volatile("dsb ld" ::: "memory")
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the boot code provides to everything above it: mappings, ways to stop, and the few things
+ * that only a higher exception level may do.
+ */
+#ifndef LIB_MACHINE_H
+#define LIB_MACHINE_H
+
+#include "lib/util.h"
+
+/*
+ * Maps @size bytes of device registers at @phys as Device-nGnRE, identity mapped, never executable.
+ * Returns their address, or NULL where they lie beyond the address space, overlap RAM, or
+ * tables have run out. Mapping twice is allowed. Thread context.
+ */
+void *ioremap(uint64_t phys, size_t size);
+
+/* Powers off: PSCI, the secure monitor's power-off, or semihosting, whichever works. */
+_Noreturn void machine_poweroff(void);
+
+/*
+ * Ends with @status (0 to 255) as QEMU's exit status where semihosting is enabled; else powers
+ * off. Any context.
+ */
+_Noreturn void machine_exit(int status);
+
+/* Prints the message and a backtrace through the panicking terminal, then machine_exit(1). */
+_Noreturn void panic(const char *fmt, ...) __printf(1, 2);
+
+/* Whether we came up in EL3 / Secure state, so that the secure world is ours to set up. */
+bool machine_owns_secure_world(void);
+
+/* Writes a register that only the secure world may write. Does nothing unless
+ * machine_owns_secure_world(). */
+void machine_secure_write32(uint64_t phys, uint32_t value);
+
+/* The bank of RAM that holds the image: base, size, and the heap's part of it. */
+struct machine_memory {
+	uint64_t ram_base, ram_size;
+	uintptr_t image_start, image_end;
+	uintptr_t heap_start, heap_end;
+};
+const struct machine_memory *machine_memory(void);
+
+/* How the image was started, e.g. "EL2", "EL3", "HYP", "SVC (secure)". */
+const char *machine_boot_mode(void);
+
+/* Nanoseconds of the boot marks are kept by the timer; ticks at reset are read by start.S. */
+extern uint64_t boot_ticks;
+
+#endif

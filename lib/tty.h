@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A terminal: bytes in, bytes out. The PL011 is one, each virtio console is another, and a shell
+ * runs on any of them. The C library's standard streams use the system terminal.
+ */
+#ifndef LIB_TTY_H
+#define LIB_TTY_H
+
+#include "lib/util.h"
+
+struct tty {
+	const char *name;
+	/* Takes up to @len bytes for output without waiting; returns how many, or a negative
+	 * errno where the device is gone. Any context. */
+	int (*write)(struct tty *tty, const char *buf, size_t len);
+	/* Gives up to @len bytes of input without waiting; returns how many. Any context. */
+	int (*read)(struct tty *tty, char *buf, size_t len);
+	/* Output from a machine that is about to stop: polled, no interrupts, no queue.
+	 * May be NULL. */
+	void (*write_panic)(struct tty *tty, const char *buf, size_t len);
+	/* Waits until all output has left. May be NULL. Thread context. */
+	void (*drain)(struct tty *tty);
+	/* The size in characters, 0 where it is not known. */
+	uint16_t cols, rows;
+};
+
+/* The terminal of printf() and log_message(); NULL before there is one. */
+void tty_set_system(struct tty *tty);
+struct tty *tty_system(void);
+
+/*
+ * Writes all of @len bytes, a line feed as CR LF, waiting for room up to a second without
+ * progress. Thread context. Returns 0, -EIO or -ETIMEDOUT.
+ */
+int tty_write_all(struct tty *tty, const char *buf, size_t len);
+
+/* The same through a format; up to 512 bytes a call. */
+int tty_printf(struct tty *tty, const char *fmt, ...) __printf(2, 3);
+
+#endif

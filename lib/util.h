@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The handful of macros that every file needs: bits, sizes, alignment, and the
+ * step from a member to the structure that contains it.
+ */
+#ifndef LIB_UTIL_H
+#define LIB_UTIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BIT(n)	   (1u << (n))
+#define BIT_ULL(n) (1ull << (n))
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* @a must be a power of two; the result has the type of @x. */
+#define ALIGN_UP(x, a)	 (((x) + ((__typeof__(x))(a)-1)) & ~((__typeof__(x))(a)-1))
+#define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a)-1))
+
+#define DIV_ROUND_UP(n, d) (((n) + (d)-1) / (d))
+
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+#define __printf(fmt, args) __attribute__((format(printf, fmt, args)))
+#define __must_check	    __attribute__((warn_unused_result))
+#define __packed	    __attribute__((packed))
+
+#define PAGE_SHIFT 12
+#define PAGE_SIZE  4096u
+
+#define NSEC_PER_USEC 1000ull
+#define NSEC_PER_MSEC 1000000ull
+#define NSEC_PER_SEC  1000000000ull
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The port contract: all that virtio/ and drivers/virtio/ need from the machine they run on,
+ * besides the plain C of lib/. A port implements these functions; ports/bare is the one of this
+ * repository's images.
+ *
+ * In the other direction a port calls a transport's interrupt entry (virtio_mmio_interrupt())
+ * and runs work items (lib/work.h) in thread context.
+ */
+#ifndef VIRTIO_PORT_H
+#define VIRTIO_PORT_H
+
+#include <stdarg.h>
+#include "lib/log.h"
+#include "lib/util.h"
+
+/* --- memory ------------------------------------------------------------------------------ */
+
+/* @size bytes, zeroed, aligned for any type; NULL where memory has run out. Thread context,
+ * and only while a device is probed. */
+void *port_alloc(size_t size);
+
+/* Gives back what port_alloc() returned; NULL is allowed. Thread context. */
+void port_free(void *ptr);
+
+/* --- mutual exclusion ---------------------------------------------------------------------- */
+
+/*
+ * One lock per device driver guards its queues against its own callbacks, which run in interrupt
+ * context. port_lock() returns what port_unlock() needs. Any context; held for short, bounded
+ * stretches only; not recursive. On a single CPU masking interrupts is enough.
+ */
+struct port_lock {
+	void *impl;
+};
+
+void port_lock_init(struct port_lock *lock);
+unsigned long port_lock(struct port_lock *lock);
+void port_unlock(struct port_lock *lock, unsigned long state);
+
+/* --- waiting ------------------------------------------------------------------------------- */
+
+/* A binary event: one waits, another signals. A signal given before the wait is not lost. */
+struct port_event {
+	volatile bool signalled;
+	void *impl;
+};
+
+void port_event_init(struct port_event *event);
+
+/* Wakes the waiter. Any context. */
+void port_event_signal(struct port_event *event);
+
+/*
+ * Waits for a signal and clears it; at most @timeout_ns nanoseconds (UINT64_MAX: for ever). Work
+ * items run meanwhile. Thread context. Returns 0 or -ETIMEDOUT.
+ */
+int port_event_wait(struct port_event *event, uint64_t timeout_ns);
+
+/* Lets @ns nanoseconds pass, at least. Any context, also with interrupts masked. */
+void port_delay_ns(uint64_t ns);
+
+/* Nanoseconds on a clock that never goes back. Any context. */
+uint64_t port_now_ns(void);
+
+/* --- messages ------------------------------------------------------------------------------ */
+
+/* One line of text without its line end. Any context. */
+void port_log(enum log_level level, const char *fmt, ...) __printf(2, 3);
+
+#endif

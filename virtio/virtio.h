@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Devices and drivers. A transport finds a device and registers it; a driver registers itself; the
+ * core brings the two together by device id and runs the initialisation of VIRTIO 1.4, 3.1.1:
+ *
+ *	reset, ACKNOWLEDGE, DRIVER, features, FEATURES_OK (read back), driver->probe, DRIVER_OK
+ *
+ * so that a driver is its features, its queues and its requests. All of this runs in thread context.
+ */
+#ifndef VIRTIO_VIRTIO_H
+#define VIRTIO_VIRTIO_H
+
+#include <errno.h>
+#include "lib/byteorder.h"
+#include "lib/device.h"
+#include "lib/list.h"
+#include "virtio/virtqueue.h"
+#include "virtio/wire/virtio.h"
+
+struct virtio_device;
+
+struct virtio_device_id {
+	uint32_t device; /* VIRTIO_ID_* */
+	uint32_t vendor;
+};
+
+/* A queue that a driver wants. A NULL @callback: the device is asked for no interrupts. A NULL
+ * @name: the queue is left out. */
+struct virtqueue_info {
+	const char *name;
+	vq_callback_t *callback;
+};
+
+/* What a transport provides. @get and @set access @len bytes at @offset of the device's config
+ * space, as the device has them. */
+struct virtio_config_ops {
+	void (*get)(struct virtio_device *vdev, unsigned int offset, void *buf, unsigned int len);
+	void (*set)(struct virtio_device *vdev, unsigned int offset, const void *buf,
+		    unsigned int len);
+	uint32_t (*generation)(struct virtio_device *vdev);
+	uint8_t (*get_status)(struct virtio_device *vdev);
+	void (*set_status)(struct virtio_device *vdev, uint8_t status);
+	int (*reset)(struct virtio_device *vdev); /* bounded: 0 or -ETIMEDOUT */
+	uint64_t (*get_features)(struct virtio_device *vdev);
+	int (*finalize_features)(struct virtio_device *vdev); /* writes vdev->features */
+	int (*find_vqs)(struct virtio_device *vdev, unsigned int nvqs, struct virtqueue *vqs[],
+			const struct virtqueue_info infos[]);
+	void (*del_vqs)(struct virtio_device *vdev);
+	/* Waits until no handler of this device runs, and none will. */
+	void (*synchronize_cbs)(struct virtio_device *vdev);
+	const char *(*bus_name)(struct virtio_device *vdev); /* e.g. "mmio@a003e00" */
+};
+
+enum virtio_state {
+	VIRTIO_STATE_NO_DRIVER, /* nobody drives it */
+	VIRTIO_STATE_LIVE,	/* DRIVER_OK */
+	VIRTIO_STATE_FAILED,	/* probing failed, or the device needs a reset */
+};
+
+struct virtio_device {
+	struct list_head node;
+	unsigned int index; /* in the order of registration, from 0 */
+	struct device dev;
+	struct virtio_device_id id;
+	const struct virtio_config_ops *config;
+	const struct virtio_driver *driver; /* NULL: none */
+	enum virtio_state state;
+	int error;		  /* why state is FAILED: a negative errno */
+	bool legacy;		  /* driven through the legacy interface */
+	bool driver_ok;		  /* the device has been told so */
+	bool removing;		  /* config changes are no longer reported */
+	uint64_t device_features; /* offered */
+	uint64_t features;	  /* negotiated */
+	struct list_head vqs;
+	unsigned int config_changes; /* interrupts for a change of config space */
+	int irq;		     /* for people; negative: none */
+	void *priv;		     /* the driver's */
+};
+
+struct virtio_driver {
+	struct list_head node; /* the core's */
+	const char *name;
+	uint32_t device_id;	      /* VIRTIO_ID_* */
+	const unsigned int *features; /* bit numbers the driver understands */
+	unsigned int feature_count;
+	/* Makes the queues and a working driver. 0 or a negative errno with all undone. It may call
+	 * virtio_device_ready() to use its queues before it returns. */
+	int (*probe)(struct virtio_device *vdev);
+	/* Undoes probe(). The device is reset and its queues idle when it is called: every
+	 * request in flight ends with -ENODEV, all memory and queues are freed. */
+	void (*remove)(struct virtio_device *vdev);
+	/* The config space has changed. Interrupt context. May be NULL. */
+	void (*config_changed)(struct virtio_device *vdev);
+};
+
+/* --- for transports ---------------------------------------------------------------------- */
+
+/* Adds @vdev (config, id, dev.name, irq filled in; owned by the caller until it is unregistered),
+ * and probes it where a driver is known. Returns 0 or -EINVAL; a failed probe is the device's
+ * state, not an error. */
+int virtio_register_device(struct virtio_device *vdev);
+
+/* Removes the driver, resets the device and forgets it. */
+void virtio_unregister_device(struct virtio_device *vdev);
+
+/* The device reports a change of its configuration. Interrupt context. */
+void virtio_config_changed(struct virtio_device *vdev);
+
+/* Whether the device has set DEVICE_NEEDS_RESET; if so all its queues are broken and a message is
+ * printed. Any context. */
+bool virtio_check_needs_reset(struct virtio_device *vdev);
+
+/* Breaks all queues of @vdev: nothing more is offered or taken back. Any context. */
+void virtio_break_device(struct virtio_device *vdev);
+
+/* --- for drivers --------------------------------------------------------------------------- */
+
+/* Makes @driver known and probes all devices that wait for it. The structure must stay. */
+void virtio_register_driver(struct virtio_driver *driver);
+
+/* Whether feature bit @bit (0 to 63) was negotiated. Any context. */
+static inline bool virtio_has_feature(const struct virtio_device *vdev, unsigned int bit)
+{
+	return vdev->features & BIT_ULL(bit);
+}
+
+/* Makes the queues @infos[0..nvqs-1], in the device's order. All of them or none. Returns 0,
+ * -ENOENT (no such queue), -ENOMEM, -EINVAL (a size the device should not offer). probe() only. */
+int __must_check virtio_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
+				 struct virtqueue *vqs[], const struct virtqueue_info infos[]);
+
+/* Resets the device, bounded (a device that does not answer is marked failed), so that it uses no
+ * buffer any more. Returns 0 or -ETIMEDOUT. Thread context. */
+int virtio_reset_device(struct virtio_device *vdev);
+
+/* Frees all queues. The device must be reset. */
+void virtio_del_vqs(struct virtio_device *vdev);
+
+/* Sets DRIVER_OK. Once; the core does it after probe() unless the driver has. */
+void virtio_device_ready(struct virtio_device *vdev);
+
+/* --- config space (2.5) ------------------------------------------------------------------ */
+
+/*
+ * Reads a field of 1, 2, 4 or 8 bytes at @offset in the CPU's byte order. The 8-byte one is read
+ * consistently by the generation counter (bounded retries). Any context.
+ */
+uint8_t virtio_cread8(struct virtio_device *vdev, unsigned int offset);
+uint16_t virtio_cread16(struct virtio_device *vdev, unsigned int offset);
+uint32_t virtio_cread32(struct virtio_device *vdev, unsigned int offset);
+uint64_t virtio_cread64(struct virtio_device *vdev, unsigned int offset);
+
+/* Writes a field. Any context. */
+void virtio_cwrite8(struct virtio_device *vdev, unsigned int offset, uint8_t value);
+void virtio_cwrite32(struct virtio_device *vdev, unsigned int offset, uint32_t value);
+
+/*
+ * Reads @len bytes at @offset so that they belong together: again while the generation counter
+ * moves, at most 16 times. Returns 0 or -EAGAIN (it never stood still). No byte order is
+ * changed. Fields wider than a byte are read one by one: @width is 1, 2 or 4, and divides
+ * @offset and @len. Any context.
+ */
+int virtio_cread_bytes(struct virtio_device *vdev, unsigned int offset, void *buf, unsigned int len,
+		       unsigned int width);
+
+/* A value in the byte order of the device's structures: little-endian, or ours where legacy. */
+static inline uint16_t virtio16_to_cpu(const struct virtio_device *vdev, uint16_t value)
+{
+	return vdev->legacy ? value : le16_to_cpu(value);
+}
+static inline uint32_t virtio32_to_cpu(const struct virtio_device *vdev, uint32_t value)
+{
+	return vdev->legacy ? value : le32_to_cpu(value);
+}
+static inline uint64_t virtio64_to_cpu(const struct virtio_device *vdev, uint64_t value)
+{
+	return vdev->legacy ? value : le64_to_cpu(value);
+}
+#define cpu_to_virtio16(vdev, value) virtio16_to_cpu(vdev, value)
+#define cpu_to_virtio32(vdev, value) virtio32_to_cpu(vdev, value)
+#define cpu_to_virtio64(vdev, value) virtio64_to_cpu(vdev, value)
+
+/* --- for people -------------------------------------------------------------------------- */
+
+/* All devices, in the order of registration. */
+struct list_head *virtio_devices(void);
+
+#define virtio_for_each_device(vdev) list_for_each_entry (vdev, virtio_devices(), node)
+
+/* The @n-th device (from 0) of type @device_id, or NULL. */
+struct virtio_device *virtio_find_device(uint32_t device_id, unsigned int n);
+
+/* "block" for VIRTIO_ID_BLOCK; "unknown" for an id without a name. */
+const char *virtio_device_type_name(uint32_t device_id);
+
+/* The name of feature @bit of a device type without its prefix ("RING_PACKED", "RO"), or NULL. */
+const char *virtio_feature_name(uint32_t device_id, unsigned int bit);
+
+const char *virtio_state_name(enum virtio_state state);
+
+#endif
