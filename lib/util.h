@@ -26,12 +26,18 @@
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
+/* One access of the exact width to memory that a device or a handler also touches. */
+#define READ_ONCE(x)	 (*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
+
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 #define __printf(fmt, args) __attribute__((format(printf, fmt, args)))
 #define __must_check	    __attribute__((warn_unused_result))
-#define __packed	    __attribute__((packed))
+#ifndef __packed /* the C libraries define it alike */
+#define __packed __attribute__((__packed__))
+#endif
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  4096u

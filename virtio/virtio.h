@@ -19,6 +19,9 @@
 
 struct virtio_device;
 
+/* The size of a queue where the device takes more: enough for 256 requests in flight. */
+#define VIRTIO_QUEUE_SIZE 256u
+
 struct virtio_device_id {
 	uint32_t device; /* VIRTIO_ID_* */
 	uint32_t vendor;
@@ -40,14 +43,11 @@ struct virtio_config_ops {
 	uint32_t (*generation)(struct virtio_device *vdev);
 	uint8_t (*get_status)(struct virtio_device *vdev);
 	void (*set_status)(struct virtio_device *vdev, uint8_t status);
-	int (*reset)(struct virtio_device *vdev); /* bounded: 0 or -ETIMEDOUT */
 	uint64_t (*get_features)(struct virtio_device *vdev);
 	int (*finalize_features)(struct virtio_device *vdev); /* writes vdev->features */
 	int (*find_vqs)(struct virtio_device *vdev, unsigned int nvqs, struct virtqueue *vqs[],
 			const struct virtqueue_info infos[]);
 	void (*del_vqs)(struct virtio_device *vdev);
-	/* Waits until no handler of this device runs, and none will. */
-	void (*synchronize_cbs)(struct virtio_device *vdev);
 	const char *(*bus_name)(struct virtio_device *vdev); /* e.g. "mmio@a003e00" */
 };
 
@@ -68,10 +68,11 @@ struct virtio_device {
 	int error;		  /* why state is FAILED: a negative errno */
 	bool legacy;		  /* driven through the legacy interface */
 	bool driver_ok;		  /* the device has been told so */
-	bool removing;		  /* config changes are no longer reported */
+	bool stuck;		  /* it did not answer a reset: it may still use its rings */
 	uint64_t device_features; /* offered */
 	uint64_t features;	  /* negotiated */
 	struct list_head vqs;
+	unsigned int max_queue_size; /* descriptors a queue may have; 0: VIRTIO_QUEUE_SIZE */
 	unsigned int config_changes; /* interrupts for a change of config space */
 	int irq;		     /* for people; negative: none */
 	void *priv;		     /* the driver's */
@@ -103,20 +104,21 @@ int virtio_register_device(struct virtio_device *vdev);
 /* Removes the driver, resets the device and forgets it. */
 void virtio_unregister_device(struct virtio_device *vdev);
 
-/* The device reports a change of its configuration. Interrupt context. */
+/* The device reports a change of its configuration, or (DEVICE_NEEDS_RESET) that it has given up:
+ * then it is broken with -EIO. Interrupt context. */
 void virtio_config_changed(struct virtio_device *vdev);
 
-/* Whether the device has set DEVICE_NEEDS_RESET; if so all its queues are broken and a message is
- * printed. Any context. */
-bool virtio_check_needs_reset(struct virtio_device *vdev);
-
-/* Breaks all queues of @vdev: nothing more is offered or taken back. Any context. */
-void virtio_break_device(struct virtio_device *vdev);
+/* Breaks all queues of @vdev, marks it failed with @error (a negative errno), and calls the queues'
+ * callbacks so that the driver ends what is in flight. Any context, without the driver's lock. */
+void virtio_break_device(struct virtio_device *vdev, int error);
 
 /* --- for drivers --------------------------------------------------------------------------- */
 
 /* Makes @driver known and probes all devices that wait for it. The structure must stay. */
 void virtio_register_driver(struct virtio_driver *driver);
+
+/* Takes @driver away from all its devices, which are reset. Thread context. */
+void virtio_unregister_driver(struct virtio_driver *driver);
 
 /* Whether feature bit @bit (0 to 63) was negotiated. Any context. */
 static inline bool virtio_has_feature(const struct virtio_device *vdev, unsigned int bit)
@@ -141,14 +143,14 @@ void virtio_device_ready(struct virtio_device *vdev);
 
 /* --- config space (2.5) ------------------------------------------------------------------ */
 
-/*
- * Reads a field of 1, 2, 4 or 8 bytes at @offset in the CPU's byte order. The 8-byte one is read
- * consistently by the generation counter (bounded retries). Any context.
- */
+/* Reads a field of 1, 2 or 4 bytes at @offset, in the CPU's byte order. Any context. */
 uint8_t virtio_cread8(struct virtio_device *vdev, unsigned int offset);
 uint16_t virtio_cread16(struct virtio_device *vdev, unsigned int offset);
 uint32_t virtio_cread32(struct virtio_device *vdev, unsigned int offset);
-uint64_t virtio_cread64(struct virtio_device *vdev, unsigned int offset);
+
+/* Reads a field of 8 bytes, both halves of the same moment. Returns 0, or -EAGAIN with *@value
+ * unchanged: it never stood still. Any context. */
+int __must_check virtio_cread64(struct virtio_device *vdev, unsigned int offset, uint64_t *value);
 
 /* Writes a field. Any context. */
 void virtio_cwrite8(struct virtio_device *vdev, unsigned int offset, uint8_t value);
@@ -160,8 +162,8 @@ void virtio_cwrite32(struct virtio_device *vdev, unsigned int offset, uint32_t v
  * changed. Fields wider than a byte are read one by one: @width is 1, 2 or 4, and divides
  * @offset and @len. Any context.
  */
-int virtio_cread_bytes(struct virtio_device *vdev, unsigned int offset, void *buf, unsigned int len,
-		       unsigned int width);
+int __must_check virtio_cread_bytes(struct virtio_device *vdev, unsigned int offset, void *buf,
+				    unsigned int len, unsigned int width);
 
 /* A value in the byte order of the device's structures: little-endian, or ours where legacy. */
 static inline uint16_t virtio16_to_cpu(const struct virtio_device *vdev, uint16_t value)

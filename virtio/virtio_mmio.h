@@ -22,7 +22,8 @@ struct virtio_mmio_device {
 
 /*
  * Looks at the register block of @size bytes at @base (mapped as device memory), physically at
- * @phys, for messages. Where a device is there, fills in @vm and registers it: the port routes
+ * @phys, for messages. Where a device is there, fills in @vm (zeroed before; vdev.dev.dma_ops and
+ * vdev.max_queue_size may have been set) and registers it: the port routes
  * interrupts to it before this call, and @vm stays until virtio_mmio_remove().
  * Returns 0; -ENODEV (an empty slot, or no virtio at all), -EINVAL (a version that does not exist,
  * or a block too small). Thread context.

@@ -28,8 +28,11 @@
 struct virtio_device;
 struct virtqueue;
 
-/* Called in interrupt context when the device has used buffers. May call the queue API, must
- * not block. Spurious calls are possible. */
+/*
+ * Called in interrupt context when the device has used buffers, and once when the queue is found
+ * broken (test with virtqueue_is_broken()). May call the queue API, must not block. Spurious calls are
+ * possible.
+ */
 typedef void vq_callback_t(struct virtqueue *vq);
 
 /* What happened on a queue since it was made. */
@@ -39,14 +42,14 @@ struct virtqueue_stats {
 	unsigned long kicks;	  /* virtqueue_kick_prepare() calls */
 	unsigned long notified;	  /* notifications sent */
 	unsigned long interrupts; /* vring_interrupt() calls that found work */
-	unsigned long spurious;	  /* ... that found none */
+	unsigned long spurious;	  /* ... that found none; ordinary where queues share a line */
 };
 
 /* The public part of a queue. All but @priv is read only for drivers. */
 struct virtqueue {
 	struct list_head list; /* in virtio_device.vqs */
 	vq_callback_t *callback;
-	const char *name;
+	const char *name; /* kept, not copied */
 	struct virtio_device *vdev;
 	unsigned int index;    /* in the device, from 0 */
 	unsigned int num_free; /* descriptors that are free now */
@@ -76,8 +79,7 @@ int __must_check virtqueue_add_outbuf(struct virtqueue *vq, struct scatterlist *
 int __must_check virtqueue_add_inbuf(struct virtqueue *vq, struct scatterlist *sg, unsigned int num,
 				     void *data, gfp_t gfp);
 
-/* The same with a second token, @ctx, for virtqueue_get_buf_ctx(). Not for indirect buffers: one
- * with a context takes direct descriptors. */
+/* The same with a second token, @ctx, that virtqueue_get_buf_ctx() returns beside @data. */
 int __must_check virtqueue_add_inbuf_ctx(struct virtqueue *vq, struct scatterlist *sg,
 					 unsigned int num, void *data, void *ctx, gfp_t gfp);
 
@@ -162,8 +164,8 @@ struct virtqueue *vring_create_virtqueue(unsigned int index, unsigned int num,
 /* Frees a queue that the device no longer uses. Tokens in it are forgotten: detach them first. */
 void vring_del_virtqueue(struct virtqueue *vq);
 
-/* Drops from @vdev's negotiated features the ring features that we do not implement. */
-void vring_transport_features(struct virtio_device *vdev);
+/* The reserved feature bits (24 to 50) that the queues implement, as a mask. */
+uint64_t vring_transport_features(void);
 
 /* One line of state for each index, and one for each buffer in flight (at most @max). @print
  * gets lines without their end. For people; thread context. */

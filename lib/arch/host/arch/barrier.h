@@ -9,5 +9,6 @@
 #define dma_wmb()  __atomic_thread_fence(__ATOMIC_RELEASE)
 #define mmio_wmb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define mmio_rmb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define mmio_mb()  __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
 #endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The bus: it brings devices and drivers together by device id, and takes each device through
+ * the initialisation of VIRTIO 1.4, 3.1.1, once, for all drivers. The lists of devices and of drivers
+ * are the only state here.
+ */
+#include <arch/barrier.h>
+#include "virtio/port.h"
+#include "virtio/virtio.h"
+
+/* A reset takes effect at once on an emulator; hardware may take its time, but not for ever. */
+#define RESET_TIMEOUT_NS (1 * NSEC_PER_SEC)
+#define RESET_POLL_NS	 (10 * NSEC_PER_USEC)
+
+static struct list_head devices = LIST_HEAD_INIT(devices);
+static struct list_head drivers = LIST_HEAD_INIT(drivers);
+static unsigned int next_index;
+
+struct list_head *virtio_devices(void)
+{
+	return &devices;
+}
+
+struct virtio_device *virtio_find_device(uint32_t device_id, unsigned int n)
+{
+	struct virtio_device *vdev;
+
+	virtio_for_each_device (vdev) {
+		if (vdev->id.device == device_id && n-- == 0)
+			return vdev;
+	}
+	return NULL;
+}
+
+/* --- device status (2.1) -------------------------------------------------------------------- */
+
+/* Sets status bits; one that is set is never cleared except by a reset (2.1.1). */
+static void add_status(struct virtio_device *vdev, uint8_t bits)
+{
+	vdev->config->set_status(vdev, vdev->config->get_status(vdev) | bits);
+}
+
+int virtio_reset_device(struct virtio_device *vdev)
+{
+	uint64_t start = port_now_ns();
+
+	vdev->driver_ok = false;
+	vdev->config->set_status(vdev, 0);
+	/* The reset is complete when the status reads 0 (2.4.2). */
+	while (vdev->config->get_status(vdev) != 0) {
+		if (port_now_ns() - start > RESET_TIMEOUT_NS) {
+			port_log(LOG_ERROR, "%s: no answer to a reset", vdev->dev.name);
+			vdev->stuck = true;
+			vdev->state = VIRTIO_STATE_FAILED;
+			vdev->error = -ETIMEDOUT;
+			return -ETIMEDOUT;
+		}
+		port_delay_ns(RESET_POLL_NS);
+	}
+	vdev->stuck = false;
+	return 0;
+}
+
+void virtio_device_ready(struct virtio_device *vdev)
+{
+	if (vdev->driver_ok)
+		return;
+	vdev->driver_ok = true;
+	/* The rings' contents before the device may look at them. */
+	mmio_wmb();
+	add_status(vdev, VIRTIO_CONFIG_S_DRIVER_OK);
+}
+
+/* --- features (2.2) ------------------------------------------------------------------------- */
+
+static uint64_t driver_features(const struct virtio_driver *driver)
+{
+	uint64_t features = vring_transport_features();
+
+	for (unsigned int i = 0; i < driver->feature_count; i++)
+		features |= BIT_ULL(driver->features[i]);
+	return features;
+}
+
+/* Steps 4 to 6 of 3.1.1: agree on features, and hear from the device that it accepts them. */
+static int negotiate(struct virtio_device *vdev, const struct virtio_driver *driver)
+{
+	int err;
+
+	vdev->device_features = vdev->config->get_features(vdev);
+	vdev->features = vdev->device_features & driver_features(driver);
+	if (!vdev->legacy && !virtio_has_feature(vdev, VIRTIO_F_VERSION_1)) {
+		port_log(LOG_ERROR, "%s: a modern device without VERSION_1", vdev->dev.name);
+		return -EINVAL;
+	}
+	err = vdev->config->finalize_features(vdev);
+	if (err || vdev->legacy) /* a legacy device has no FEATURES_OK (3.1.2) */
+		return err;
+	add_status(vdev, VIRTIO_CONFIG_S_FEATURES_OK);
+	if (!(vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_FEATURES_OK)) {
+		port_log(LOG_ERROR, "%s: the device refuses our features", vdev->dev.name);
+		return -ENODEV;
+	}
+	return 0;
+}
+
+/* --- probing and removal -------------------------------------------------------------------- */
+
+/* The sequence of 3.1.1, with the driver's own setup as its step 7. */
+static int initialise(struct virtio_device *vdev, const struct virtio_driver *driver)
+{
+	int err = virtio_reset_device(vdev);
+
+	if (err)
+		return err;
+	add_status(vdev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	add_status(vdev, VIRTIO_CONFIG_S_DRIVER);
+	err = negotiate(vdev, driver);
+	if (!err)
+		err = driver->probe(vdev);
+	if (err)
+		return err;
+	virtio_device_ready(vdev);
+	return 0;
+}
+
+static void probe(struct virtio_device *vdev, const struct virtio_driver *driver)
+{
+	int err;
+
+	vdev->driver = driver;
+	vdev->state = VIRTIO_STATE_LIVE;
+	err = initialise(vdev, driver);
+	if (!err)
+		return;
+	vdev->driver = NULL;
+	vdev->priv = NULL;
+	vdev->state = VIRTIO_STATE_FAILED;
+	vdev->error = err;
+	port_log(LOG_ERROR, "%s: %s could not drive it (error %d)", vdev->dev.name, driver->name,
+		 err);
+	if (!vdev->stuck)
+		add_status(vdev, VIRTIO_CONFIG_S_FAILED);
+}
+
+static void unbind(struct virtio_device *vdev)
+{
+	const struct virtio_driver *driver = vdev->driver;
+
+	/* First the device stops using memory, then the driver frees it (3.3.1). */
+	virtio_reset_device(vdev);
+	if (driver)
+		driver->remove(vdev);
+	vdev->driver = NULL;
+	vdev->priv = NULL;
+	vdev->state = VIRTIO_STATE_NO_DRIVER;
+}
+
+int virtio_register_device(struct virtio_device *vdev)
+{
+	struct virtio_driver *driver;
+
+	if (!vdev->config || !vdev->id.device)
+		return -EINVAL;
+	vdev->index = next_index++;
+	vdev->state = VIRTIO_STATE_NO_DRIVER;
+	list_init(&vdev->vqs);
+	list_add_tail(&vdev->node, &devices);
+	list_for_each_entry (driver, &drivers, node) {
+		if (driver->device_id == vdev->id.device) {
+			probe(vdev, driver);
+			break;
+		}
+	}
+	return 0;
+}
+
+void virtio_unregister_device(struct virtio_device *vdev)
+{
+	unbind(vdev);
+	list_del_init(&vdev->node);
+}
+
+void virtio_register_driver(struct virtio_driver *driver)
+{
+	struct virtio_device *vdev;
+
+	list_add_tail(&driver->node, &drivers);
+	virtio_for_each_device (vdev) {
+		if (vdev->state == VIRTIO_STATE_NO_DRIVER && vdev->id.device == driver->device_id)
+			probe(vdev, driver);
+	}
+}
+
+void virtio_unregister_driver(struct virtio_driver *driver)
+{
+	struct virtio_device *vdev;
+
+	virtio_for_each_device (vdev) {
+		if (vdev->driver == driver)
+			unbind(vdev);
+	}
+	list_del_init(&driver->node);
+}
+
+void virtio_config_changed(struct virtio_device *vdev)
+{
+	vdev->config_changes++;
+	if (!vdev->driver_ok)
+		return;
+	if (vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_NEEDS_RESET) {
+		port_log(LOG_ERROR, "%s: the device needs a reset", vdev->dev.name);
+		virtio_break_device(vdev, -EIO);
+		return;
+	}
+	if (vdev->driver && vdev->driver->config_changed)
+		vdev->driver->config_changed(vdev);
+}
+
+int virtio_find_vqs(struct virtio_device *vdev, unsigned int nvqs, struct virtqueue *vqs[],
+		    const struct virtqueue_info infos[])
+{
+	return vdev->config->find_vqs(vdev, nvqs, vqs, infos);
+}
+
+void virtio_del_vqs(struct virtio_device *vdev)
+{
+	vdev->config->del_vqs(vdev);
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The MMIO transport (VIRTIO 1.4, 4.2): the register block of a device, modern (version 2) or
+ * legacy (version 1). The two differ in how a queue is set up and in the width of features;
+ * everything else is the same code. Registers are read and written in 32 bits, config fields in
+ * their own width.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <arch/barrier.h>
+#include <arch/mmio.h>
+#include "virtio/port.h"
+#include "virtio/virtio_mmio.h"
+#include "virtio/wire/mmio.h"
+#include "virtio/wire/ring.h"
+
+static struct virtio_mmio_device *to_vm(struct virtio_device *vdev)
+{
+	return container_of(vdev, struct virtio_mmio_device, vdev);
+}
+
+static uint32_t reg_read(const struct virtio_mmio_device *vm, unsigned int reg)
+{
+	return le32_to_cpu(mmio_read32((char *)vm->base + reg));
+}
+
+static void reg_write(const struct virtio_mmio_device *vm, unsigned int reg, uint32_t value)
+{
+	mmio_write32((char *)vm->base + reg, cpu_to_le32(value));
+}
+
+/* --- config space ------------------------------------------------------------------------- */
+
+/* Whether a field lies in the block; the device tree says how long the block is. */
+static bool config_contains(const struct virtio_mmio_device *vm, unsigned int offset,
+			    unsigned int len)
+{
+	size_t space = vm->size - VIRTIO_MMIO_CONFIG;
+
+	return offset <= space && len <= space - offset;
+}
+
+static void vm_get(struct virtio_device *vdev, unsigned int offset, void *buf, unsigned int len)
+{
+	struct virtio_mmio_device *vm = to_vm(vdev);
+	const char *field = (const char *)vm->base + VIRTIO_MMIO_CONFIG + offset;
+	uint32_t v32;
+	uint16_t v16;
+	uint8_t v8;
+
+	memset(buf, 0, len);
+	if (!config_contains(vm, offset, len))
+		return;
+	switch (len) {
+	case 1:
+		v8 = mmio_read8(field);
+		memcpy(buf, &v8, len);
+		break;
+	case 2:
+		v16 = mmio_read16(field);
+		memcpy(buf, &v16, len);
+		break;
+	case 4:
+		v32 = mmio_read32(field);
+		memcpy(buf, &v32, len);
+		break;
+	}
+}
+
+static void vm_set(struct virtio_device *vdev, unsigned int offset, const void *buf,
+		   unsigned int len)
+{
+	struct virtio_mmio_device *vm = to_vm(vdev);
+	char *field = (char *)vm->base + VIRTIO_MMIO_CONFIG + offset;
+	uint32_t v32;
+	uint16_t v16;
+
+	if (!config_contains(vm, offset, len))
+		return;
+	switch (len) {
+	case 1:
+		mmio_write8(field, *(const uint8_t *)buf);
+		break;
+	case 2:
+		memcpy(&v16, buf, len);
+		mmio_write16(field, v16);
+		break;
+	case 4:
+		memcpy(&v32, buf, len);
+		mmio_write32(field, v32);
+		break;
+	}
+}
+
+static uint32_t vm_generation(struct virtio_device *vdev)
+{
+	return reg_read(to_vm(vdev), VIRTIO_MMIO_CONFIG_GENERATION);
+}
+
+/* --- status and features ------------------------------------------------------------------- */
+
+static uint8_t vm_get_status(struct virtio_device *vdev)
+{
+	return (uint8_t)reg_read(to_vm(vdev), VIRTIO_MMIO_STATUS);
+}
+
+static void vm_set_status(struct virtio_device *vdev, uint8_t status)
+{
+	struct virtio_mmio_device *vm = to_vm(vdev);
+
+	reg_write(vm, VIRTIO_MMIO_STATUS, status);
+	/* A reset makes a legacy device forget the page size, which its queues need (4.2.4). */
+	if (status == 0 && vdev->legacy)
+		reg_write(vm, VIRTIO_MMIO_LEGACY_GUEST_PAGE_SIZE, PAGE_SIZE);
+}
+
+static uint64_t vm_get_features(struct virtio_device *vdev)
+{
+	struct virtio_mmio_device *vm = to_vm(vdev);
+	uint64_t features;
+
+	reg_write(vm, VIRTIO_MMIO_DEVICE_FEATURES_SEL, 0);
+	features = reg_read(vm, VIRTIO_MMIO_DEVICE_FEATURES);
+	if (vdev->legacy) /* has bits 0 to 31 only (6.3) */
+		return features;
+	reg_write(vm, VIRTIO_MMIO_DEVICE_FEATURES_SEL, 1);
+	return features | (uint64_t)reg_read(vm, VIRTIO_MMIO_DEVICE_FEATURES) << 32;
+}
+
+static int vm_finalize_features(struct virtio_device *vdev)
+{
+	struct virtio_mmio_device *vm = to_vm(vdev);
+
+	reg_write(vm, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 0);
+	reg_write(vm, VIRTIO_MMIO_DRIVER_FEATURES, (uint32_t)vdev->features);
+	if (vdev->legacy)
+		return 0;
+	reg_write(vm, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
+	reg_write(vm, VIRTIO_MMIO_DRIVER_FEATURES, (uint32_t)(vdev->features >> 32));
+	return 0;
+}
+
+/* --- queues ------------------------------------------------------------------------------- */
+
+static bool vm_notify(struct virtqueue *vq)
+{
+	/* What the rings say before the device is told to look at them. */
+	mmio_wmb();
+	reg_write(to_vm(vq->vdev), VIRTIO_MMIO_QUEUE_NOTIFY, vq->index);
+	return true;
+}
+
+static void write_address(const struct virtio_mmio_device *vm, unsigned int low_reg,
+			  dma_addr_t addr)
+{
+	reg_write(vm, low_reg, (uint32_t)addr);
+	reg_write(vm, low_reg + 4, (uint32_t)(addr >> 32));
+}
+
+static int activate_modern(const struct virtio_mmio_device *vm, const struct virtqueue *vq)
+{
+	reg_write(vm, VIRTIO_MMIO_QUEUE_SIZE, virtqueue_get_vring_size(vq));
+	write_address(vm, VIRTIO_MMIO_QUEUE_DESC_LOW, virtqueue_get_desc_addr(vq));
+	write_address(vm, VIRTIO_MMIO_QUEUE_DRIVER_LOW, virtqueue_get_avail_addr(vq));
+	write_address(vm, VIRTIO_MMIO_QUEUE_DEVICE_LOW, virtqueue_get_used_addr(vq));
+	reg_write(vm, VIRTIO_MMIO_QUEUE_READY, 1);
+	return 0;
+}
+
+static int activate_legacy(const struct virtio_mmio_device *vm, const struct virtqueue *vq)
+{
+	dma_addr_t pfn = virtqueue_get_desc_addr(vq) >> PAGE_SHIFT;
+
+	if (pfn > UINT32_MAX) {
+		port_log(LOG_ERROR, "%s: ring beyond the reach of a legacy device",
+			 vm->vdev.dev.name);
+		return -E2BIG;
+	}
+	reg_write(vm, VIRTIO_MMIO_QUEUE_SIZE, virtqueue_get_vring_size(vq));
+	reg_write(vm, VIRTIO_MMIO_LEGACY_QUEUE_ALIGN, PAGE_SIZE);
+	reg_write(vm, VIRTIO_MMIO_LEGACY_QUEUE_PFN, (uint32_t)pfn);
+	return 0;
+}
+
+/* The size for the queue that is selected, or 0 where the device has none. A split ring's size is a
+ * power of two (2.7); the device's maximum need not be one. */
+static unsigned int queue_size(const struct virtio_mmio_device *vm, unsigned int max)
+{
+	unsigned int limit = vm->vdev.max_queue_size ? vm->vdev.max_queue_size : VIRTIO_QUEUE_SIZE;
+	unsigned int size = 1;
+
+	limit = MIN(limit, MIN(max, VRING_SIZE_MAX));
+	while (size * 2 <= limit)
+		size *= 2;
+	return size;
+}
+
+static int setup_vq(struct virtio_mmio_device *vm, unsigned int index,
+		    const struct virtqueue_info *info, struct virtqueue **result)
+{
+	bool legacy = vm->vdev.legacy;
+	unsigned int in_use = legacy ? VIRTIO_MMIO_LEGACY_QUEUE_PFN : VIRTIO_MMIO_QUEUE_READY;
+	struct virtqueue *vq;
+	uint32_t max;
+	int err;
+
+	reg_write(vm, VIRTIO_MMIO_QUEUE_SEL, index);
+	if (reg_read(vm, in_use) != 0) {
+		port_log(LOG_ERROR, "%s: queue %u is in use already", vm->vdev.dev.name, index);
+		return -EBUSY;
+	}
+	max = reg_read(vm, VIRTIO_MMIO_QUEUE_SIZE_MAX);
+	if (max == 0)
+		return -ENOENT;
+	vq = vring_create_virtqueue(index, queue_size(vm, max), legacy ? PAGE_SIZE : 64, &vm->vdev,
+				    true, vm_notify, info->callback, info->name);
+	if (!vq)
+		return -ENOMEM;
+	vq->num_max = MIN(max, VRING_SIZE_MAX);
+	err = legacy ? activate_legacy(vm, vq) : activate_modern(vm, vq);
+	if (err) {
+		vring_del_virtqueue(vq);
+		return err;
+	}
+	*result = vq;
+	return 0;
+}
+
+static void del_vq(struct virtio_mmio_device *vm, struct virtqueue *vq)
+{
+	reg_write(vm, VIRTIO_MMIO_QUEUE_SEL, vq->index);
+	if (vm->vdev.legacy) {
+		reg_write(vm, VIRTIO_MMIO_LEGACY_QUEUE_PFN, 0);
+	} else {
+		reg_write(vm, VIRTIO_MMIO_QUEUE_READY, 0);
+		/* Read back, so that the device is done with it (4.2.2.2). */
+		(void)reg_read(vm, VIRTIO_MMIO_QUEUE_READY);
+	}
+	vring_del_virtqueue(vq);
+}
+
+static void vm_del_vqs(struct virtio_device *vdev)
+{
+	struct virtqueue *vq, *next;
+
+	list_for_each_entry_safe (vq, next, &vdev->vqs, list)
+		del_vq(to_vm(vdev), vq);
+}
+
+static int vm_find_vqs(struct virtio_device *vdev, unsigned int nvqs, struct virtqueue *vqs[],
+		       const struct virtqueue_info infos[])
+{
+	for (unsigned int i = 0; i < nvqs; i++) {
+		int err;
+
+		vqs[i] = NULL;
+		if (!infos[i].name)
+			continue;
+		err = setup_vq(to_vm(vdev), i, &infos[i], &vqs[i]);
+		if (err) {
+			vm_del_vqs(vdev);
+			return err;
+		}
+	}
+	return 0;
+}
+
+/* --- interrupts --------------------------------------------------------------------------- */
+
+irqreturn_t virtio_mmio_interrupt(int irq, void *dev_id)
+{
+	struct virtio_mmio_device *vm = dev_id;
+	struct virtqueue *vq;
+	uint32_t status;
+
+	if (!vm->base) /* the line is shared, and we are not set up yet */
+		return IRQ_NONE;
+	status = reg_read(vm, VIRTIO_MMIO_INTERRUPT_STATUS);
+	status &= VIRTIO_MMIO_INT_VRING | VIRTIO_MMIO_INT_CONFIG;
+	if (!status)
+		return IRQ_NONE;
+
+	/* Acknowledge before draining: what completes after this raises the line again. A look at a
+	 * ring must not overtake the acknowledgement, or a completion in between would be lost. */
+	reg_write(vm, VIRTIO_MMIO_INTERRUPT_ACK, status);
+	mmio_mb();
+	if (status & VIRTIO_MMIO_INT_CONFIG)
+		virtio_config_changed(&vm->vdev);
+	if (status & VIRTIO_MMIO_INT_VRING)
+		list_for_each_entry (vq, &vm->vdev.vqs, list)
+			vring_interrupt(irq, vq);
+	return IRQ_HANDLED;
+}
+
+/* --- finding the device ------------------------------------------------------------------- */
+
+static const char *vm_bus_name(struct virtio_device *vdev)
+{
+	return to_vm(vdev)->bus_name;
+}
+
+static const struct virtio_config_ops virtio_mmio_config_ops = {
+	.get = vm_get,
+	.set = vm_set,
+	.generation = vm_generation,
+	.get_status = vm_get_status,
+	.set_status = vm_set_status,
+	.get_features = vm_get_features,
+	.finalize_features = vm_finalize_features,
+	.find_vqs = vm_find_vqs,
+	.del_vqs = vm_del_vqs,
+	.bus_name = vm_bus_name,
+};
+
+bool virtio_mmio_present(const void *base)
+{
+	const char *regs = base;
+
+	return le32_to_cpu(mmio_read32(regs + VIRTIO_MMIO_MAGIC_VALUE)) == VIRTIO_MMIO_MAGIC &&
+	       mmio_read32(regs + VIRTIO_MMIO_DEVICE_ID) != 0;
+}
+
+int virtio_mmio_probe(struct virtio_mmio_device *vm, void *base, uint64_t phys, size_t size,
+		      int irq)
+{
+	struct virtio_device *vdev = &vm->vdev;
+
+	if (size < VIRTIO_MMIO_CONFIG)
+		return -EINVAL;
+	if (!virtio_mmio_present(base))
+		return -ENODEV;
+	vm->base = base;
+	vm->size = size;
+	vm->version = reg_read(vm, VIRTIO_MMIO_VERSION);
+	if (vm->version != 1 && vm->version != 2) {
+		vm->base = NULL;
+		return -EINVAL;
+	}
+	snprintf(vm->bus_name, sizeof(vm->bus_name), "mmio@%llx", (unsigned long long)phys);
+	memcpy(vdev->dev.name, vm->bus_name, sizeof(vdev->dev.name));
+	vdev->id.device = reg_read(vm, VIRTIO_MMIO_DEVICE_ID);
+	vdev->id.vendor = reg_read(vm, VIRTIO_MMIO_VENDOR_ID);
+	vdev->legacy = vm->version == 1;
+	vdev->config = &virtio_mmio_config_ops;
+	vdev->irq = irq;
+	return virtio_register_device(vdev);
+}
+
+void virtio_mmio_remove(struct virtio_mmio_device *vm)
+{
+	virtio_unregister_device(&vm->vdev);
+	vm->base = NULL;
+}
