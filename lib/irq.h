@@ -75,6 +75,9 @@ bool in_interrupt(void);
 struct irq_stats irq_get_stats(int irq);
 unsigned long irq_spurious_count(void);
 
+/* How often irq_handle() has run: who sees it unchanged knows that no handler ran. Any context. */
+unsigned long irq_taken_count(void);
+
 /* Calls @visit for every handler, in the order of lines. */
 void irq_for_each(void (*visit)(int irq, const char *name, void *arg), void *arg);
 

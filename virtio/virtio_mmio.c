@@ -226,25 +226,28 @@ static int setup_vq(struct virtio_mmio_device *vm, unsigned int index,
 	return 0;
 }
 
-static void del_vq(struct virtio_mmio_device *vm, struct virtqueue *vq)
+static void deactivate(const struct virtio_mmio_device *vm, const struct virtqueue *vq)
 {
 	reg_write(vm, VIRTIO_MMIO_QUEUE_SEL, vq->index);
 	if (vm->vdev.legacy) {
 		reg_write(vm, VIRTIO_MMIO_LEGACY_QUEUE_PFN, 0);
-	} else {
-		reg_write(vm, VIRTIO_MMIO_QUEUE_READY, 0);
-		/* Read back, so that the device is done with it (4.2.2.2). */
-		(void)reg_read(vm, VIRTIO_MMIO_QUEUE_READY);
+		return;
 	}
-	vring_del_virtqueue(vq);
+	reg_write(vm, VIRTIO_MMIO_QUEUE_READY, 0);
+	/* Read back, so that the device is done with it (4.2.2.2). */
+	(void)reg_read(vm, VIRTIO_MMIO_QUEUE_READY);
 }
 
 static void vm_del_vqs(struct virtio_device *vdev)
 {
+	bool reset = vm_get_status(vdev) == 0; /* has let go of its queues already */
 	struct virtqueue *vq, *next;
 
-	list_for_each_entry_safe (vq, next, &vdev->vqs, list)
-		del_vq(to_vm(vdev), vq);
+	list_for_each_entry_safe (vq, next, &vdev->vqs, list) {
+		if (!reset)
+			deactivate(to_vm(vdev), vq);
+		vring_del_virtqueue(vq);
+	}
 }
 
 static int vm_find_vqs(struct virtio_device *vdev, unsigned int nvqs, struct virtqueue *vqs[],
@@ -286,7 +289,8 @@ irqreturn_t virtio_mmio_interrupt(int irq, void *dev_id)
 	mmio_mb();
 	if (status & VIRTIO_MMIO_INT_CONFIG)
 		virtio_config_changed(&vm->vdev);
-	if (status & VIRTIO_MMIO_INT_VRING)
+	/* Before DRIVER_OK there is nothing to complete, and no driver behind the callbacks. */
+	if ((status & VIRTIO_MMIO_INT_VRING) && vm->vdev.driver_ok)
 		list_for_each_entry (vq, &vm->vdev.vqs, list)
 			vring_interrupt(irq, vq);
 	return IRQ_HANDLED;

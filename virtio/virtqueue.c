@@ -34,7 +34,7 @@ bool virtqueue_is_broken(const struct virtqueue *vq)
 /* Counts the entries and writable bytes of @req. Returns 0, or -EINVAL for a list that is none. */
 static int measure(struct vring_request *req)
 {
-	uint64_t in_len = 0;
+	uint64_t len = 0, in_len = 0;
 
 	for (unsigned int list = 0; list < req->out_sgs + req->in_sgs; list++) {
 		struct scatterlist *sg;
@@ -43,14 +43,13 @@ static int measure(struct vring_request *req)
 			if (unlikely(!sg->length || !sg->addr))
 				return -EINVAL;
 			req->total++;
+			len += sg->length;
 			if (list >= req->out_sgs)
 				in_len += sg->length;
 		}
-		if (list + 1 == req->out_sgs)
-			req->out_num = req->total;
 	}
-	/* A chain holds at most 2^32 bytes (2.7.4.2). */
-	if (unlikely(!req->total || in_len > UINT32_MAX))
+	/* A chain holds at most 2^32 bytes (2.7.5.2), and what is written must fit a used length. */
+	if (unlikely(!req->total || len > 1ull << 32 || in_len > UINT32_MAX))
 		return -EINVAL;
 	req->in_len = (uint32_t)in_len;
 	return 0;

@@ -100,8 +100,8 @@ static inline struct vring_virtqueue *to_vvq(const struct virtqueue *vq)
 struct vring_request {
 	struct scatterlist **sgs;
 	unsigned int out_sgs, in_sgs; /* lists */
-	unsigned int out_num, total;  /* entries: readable, and all; total is 1 or more */
-	uint32_t in_len;	      /* bytes of the writable ones */
+	unsigned int total;	      /* entries of all lists, 1 or more */
+	uint32_t in_len;	      /* bytes that the device may write */
 	void *data, *ctx;
 };
 

@@ -321,9 +321,13 @@ static int read_used_elem(struct vring_virtqueue *vvq, unsigned int *len)
 		return -1;
 	}
 	if (unlikely(written > s->state[id].in_len)) {
-		vring_break(vvq, "used length %lu is over the %lu offered", (unsigned long)written,
-			    (unsigned long)s->state[id].in_len);
-		return -1;
+		/* Old legacy devices put any length here; it is to be ignored (2.7.8.1). */
+		if (!vvq->legacy) {
+			vring_break(vvq, "used length %lu is over the %lu offered",
+				    (unsigned long)written, (unsigned long)s->state[id].in_len);
+			return -1;
+		}
+		written = s->state[id].in_len;
 	}
 	*len = written;
 	return (int)id;

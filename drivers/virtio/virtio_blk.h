@@ -8,6 +8,7 @@
 #ifndef DRIVERS_VIRTIO_BLK_H
 #define DRIVERS_VIRTIO_BLK_H
 
+#include "drivers/virtio/wire/virtio_blk.h"
 #include "virtio/virtio.h"
 
 #define VIRTIO_BLK_SECTOR_SIZE 512u
@@ -50,19 +51,18 @@ struct virtio_blk_request {
 	uint64_t sector;  /* first sector; READ and WRITE */
 	void *buf;	  /* READ, WRITE: data; GET_ID: VIRTIO_BLK_ID_BYTES bytes */
 	uint32_t sectors; /* READ, WRITE: 1 to info.max_request_sectors */
-	/* Called in interrupt context, once, when the request is over. May submit others. */
+	/* Called once when the request is over, in interrupt context or from a work item, with no
+	 * lock held; never from within the call that submits it. May submit this one again, or
+	 * others. */
 	void (*done)(struct virtio_blk_request *req);
 	void *priv; /* the caller's */
 	int status; /* the result: 0, -EIO (the device failed), -EOPNOTSUPP (the device
-				does not know the request), -ENODEV (it is gone) */
+		       does not know the request), -ERANGE (the disk shrank meanwhile),
+		       -ENODEV (it is gone) */
 
 	/* The driver's. */
 	struct list_head node;
-	struct {
-		uint32_t type;
-		uint32_t reserved;
-		uint64_t sector;
-	} header __attribute__((aligned(64)));
+	struct virtio_blk_outhdr header __attribute__((aligned(64)));
 	uint8_t device_status __attribute__((aligned(64)));
 };
 
@@ -81,14 +81,23 @@ void virtio_blk_get_info(struct virtio_blk *blk, struct virtio_blk_info *info);
  * Starts @req. Never blocks: a request for which the ring has no room waits in the driver and is
  * sent when room comes back. Returns 0 (@done will be called), or an error after which it will
  * not: -EINVAL (a field out of range, no done), -ERANGE (beyond the end of the disk), -EROFS,
- * -EOPNOTSUPP (FLUSH without a cache to flush succeeds at once instead), -ENODEV. Any context.
+ * -ENOMEM (the buffer cannot be mapped), -EIO (the device has failed), -ENODEV (it is gone).
+ * A FLUSH where there is no cache to flush succeeds without asking the device. Any context.
  */
 int __must_check virtio_blk_submit(struct virtio_blk *blk, struct virtio_blk_request *req);
 
 /*
+ * The same in two steps, so that many requests cost one notification: virtio_blk_add() for each,
+ * then virtio_blk_kick(). Without the kick the device need not look. Any context.
+ */
+int __must_check virtio_blk_add(struct virtio_blk *blk, struct virtio_blk_request *req);
+void virtio_blk_kick(struct virtio_blk *blk);
+
+/*
  * Blocking forms: any number of sectors, split into requests as needed, @timeout_ns (above 0)
- * for the whole. 0 or a negative errno as above, or -ETIMEDOUT: then the device is reset so that
- * it cannot touch @buf any more, and the disk fails. Thread context.
+ * for the whole. 0 or a negative errno as above; -EBUSY (another blocking call on this disk has
+ * not returned); or -ETIMEDOUT: then the device is reset so that it cannot touch @buf any more,
+ * and the disk fails. Thread context.
  */
 int __must_check virtio_blk_read(struct virtio_blk *blk, uint64_t sector, void *buf,
 				 uint32_t sectors, uint64_t timeout_ns);
@@ -96,7 +105,8 @@ int __must_check virtio_blk_write(struct virtio_blk *blk, uint64_t sector, const
 				  uint32_t sectors, uint64_t timeout_ns);
 int __must_check virtio_blk_flush(struct virtio_blk *blk, uint64_t timeout_ns);
 
-/* Reads the serial number: up to 20 characters and a terminating NUL into @id. */
+/* Reads the serial number: up to 20 characters and a terminating NUL into @id. What is no
+ * printable ASCII becomes '?'. */
 int __must_check virtio_blk_get_id(struct virtio_blk *blk, char id[VIRTIO_BLK_ID_BYTES + 1],
 				   uint64_t timeout_ns);
 

@@ -15,11 +15,14 @@ struct virtio_console;
 /* Makes the driver known to the core. Thread context. */
 void virtio_console_init(void);
 
-/* The @n-th console that works, or NULL. */
+/* The @n-th console whose probe succeeded, or NULL. Valid until the device is removed, which must not
+ * happen while a call below is waiting or the terminal is in use. */
 struct virtio_console *virtio_console_find(unsigned int n);
 struct virtio_device *virtio_console_device(struct virtio_console *con);
 
-/* Its terminal; cols and rows follow the device's size (VIRTIO_CONSOLE_F_SIZE). */
+/* Its terminal; cols and rows follow the device's size (VIRTIO_CONSOLE_F_SIZE). Input that nobody
+ * reads is held back at the host; none is dropped. write_panic works where the device offers
+ * VIRTIO_CONSOLE_F_EMERG_WRITE, also after the queues have failed. */
 struct tty *virtio_console_tty(struct virtio_console *con);
 
 /* Calls @fn in interrupt context when input has come; NULL: nobody. */
@@ -27,15 +30,15 @@ void virtio_console_set_input_callback(struct virtio_console *con, void (*fn)(vo
 				       void *arg);
 
 /*
- * Sends all of @len bytes, waiting up to @timeout_ns for the device to take them. Returns 0,
- * -ETIMEDOUT or -EIO. Thread context.
+ * Sends all of @len bytes as they are, and waits up to @timeout_ns until the device has taken the last
+ * of them. Returns 0, -ETIMEDOUT (some may have left, the rest may follow) or -EIO. Thread context.
  */
 int __must_check virtio_console_write(struct virtio_console *con, const char *buf, size_t len,
 				      uint64_t timeout_ns);
 
-/* Bytes received, sent, and received but dropped because nobody read them in time. */
+/* Bytes received from the device, and handed to it. */
 struct virtio_console_stats {
-	unsigned long rx_bytes, tx_bytes, rx_dropped;
+	unsigned long rx_bytes, tx_bytes;
 };
 void virtio_console_get_stats(struct virtio_console *con, struct virtio_console_stats *stats);
 

@@ -33,13 +33,18 @@ struct virtio_net_stats {
 	unsigned long link_changes;
 };
 
-/* A frame has come. @frame is valid during the call only. Interrupt context; may send. */
+/*
+ * A frame has come: @len bytes, 14 to 1518 (with a VLAN tag), without FCS, its checksums not
+ * verified. @frame is valid during the call only. Interrupt context, or from a work item while
+ * frames come faster than that allows; never two calls for one device at once. May send.
+ */
 typedef void virtio_net_receive_t(void *arg, const uint8_t *frame, unsigned int len);
 
 /* Makes the driver known to the core. Thread context. */
 void virtio_net_init(void);
 
-/* The @n-th network device that works, or NULL. */
+/* The @n-th network device whose probe succeeded, or NULL. Valid until the device is removed, which
+ * must not happen while a call below is waiting. */
 struct virtio_net *virtio_net_find(unsigned int n);
 struct virtio_device *virtio_net_device(struct virtio_net *net);
 
@@ -48,6 +53,10 @@ void virtio_net_get_stats(struct virtio_net *net, struct virtio_net_stats *stats
 
 /* Makes @receive the one receiver of frames; NULL: they are counted and dropped. Thread context. */
 void virtio_net_set_receiver(struct virtio_net *net, virtio_net_receive_t *receive, void *arg);
+
+/* Calls @ready in interrupt context when it is worth trying again after -ENOSPC: buffers are free, the
+ * link has changed or the device has failed. NULL: nobody. Thread context. */
+void virtio_net_set_tx_ready(struct virtio_net *net, void (*ready)(void *arg), void *arg);
 
 /*
  * Sends a copy of @frame: @len bytes, VIRTIO_NET_FRAME_MIN to 14 + mtu. Never blocks. Returns 0;

@@ -17,11 +17,16 @@ struct virtio_rng;
  */
 struct virtio_rng_request {
 	void *buf;
-	uint32_t len; /* above 0 */
-	/* Called in interrupt context, once. @received: bytes the device gave (1 to len; it may
-	 * give fewer than asked), or a negative errno (-EIO, -ENODEV). */
+	uint32_t len; /* 1 to INT32_MAX */
+	/* Called once, in interrupt context or from a work item, with no lock held; may submit.
+	 * @received: bytes the device gave (1 to len; it may give fewer than asked), or a negative
+	 * errno (-EIO, -ENODEV). */
 	void (*done)(struct virtio_rng_request *req, int received);
 	void *priv; /* the caller's */
+
+	/* The driver's. */
+	struct list_head node;
+	int received;
 };
 
 /* Makes the driver known to the core. Thread context. */
@@ -31,12 +36,18 @@ void virtio_rng_init(void);
 struct virtio_rng *virtio_rng_find(unsigned int n);
 struct virtio_device *virtio_rng_device(struct virtio_rng *rng);
 
-/* Starts @req. Returns 0, -ENOSPC (too many in flight), -EINVAL, -EIO. Any context. */
+/* Starts @req. Returns 0, or an error after which @done will not be called: -ENOSPC (the ring is
+ * full; try again when a request is over), -EINVAL, -EIO (the device failed), -ENODEV. Any
+ * context. */
 int __must_check virtio_rng_submit(struct virtio_rng *rng, struct virtio_rng_request *req);
 
-/* Fills @buf with @len random bytes, asking as often as needed; @timeout_ns for the whole.
- * Returns 0, -ETIMEDOUT (the device is then reset and fails, so that it cannot write to @buf any
- * more), -EIO. Thread context. */
+/*
+ * Fills @buf with @len random bytes, asking as often as needed; @timeout_ns (above 0) for the
+ * whole. The device writes to memory of the driver's, never to @buf, which may lie on the stack.
+ * Returns 0; -ETIMEDOUT (the device is then reset and fails), -EIO, -ENODEV, -EINVAL, -ENOSPC (the
+ * ring is full of others' requests), -EBUSY (another call on this device has not returned).
+ * After an error @buf's contents are undefined. Thread context.
+ */
 int __must_check virtio_rng_read(struct virtio_rng *rng, void *buf, size_t len,
 				 uint64_t timeout_ns);
 

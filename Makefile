@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Vireo's build, one file. `make help` lists the targets.
+#
+# Sources are found by folder, so that a new file needs no line here. Every object depends
+# (order-only) on `deps`, which installs what is missing with apt and costs some milliseconds when
+# nothing is. All results lie in build/.
+
+ARCH     ?= arm
+ARCHS    := arm aarch64
+B        := build
+PYTHON   ?= /usr/bin/python3
+QEMU     ?= qemu-system-aarch64
+JOBS     ?= $(shell nproc)
+
+ifeq ($(filter $(ARCH),$(ARCHS)),)
+$(error ARCH is one of: $(ARCHS))
+endif
+
+# All processors, unless make was given a -j of its own, which then wins.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(JOBS)
+endif
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SECONDARY:
+export LC_ALL := C.UTF-8
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: image
+image: $(B)/$(ARCH)/vireo.elf $(B)/$(ARCH)/vireo.bin ## build the shell image of ARCH (arm, aarch64); the default
+
+.PHONY: all
+all: $(foreach a,$(ARCHS),$(B)/$(a)/vireo.elf $(B)/$(a)/vireo.bin) ## build the images of both architectures
+
+.PHONY: help
+help: ## list the targets
+	@echo 'Targets (make TARGET [ARCH=arm|aarch64] ...):'
+	@sed -n 's/^\([a-z_-]*[a-z.]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
+		while IFS="$$(printf '\t')" read -r t what; do printf '  %-22s %s\n' "$$t" "$$what"; done
+	@echo 'Variables: ARCH, QEMU, QEMU_ARGS (added to run and debug), GDB_ARGS, JOBS, PYTEST_ARGS,'
+	@echo '           WORKERS (QEMU tests at a time), DEPS=no (do not look for packages)'
+
+# --- packages ------------------------------------------------------------------------------
+
+# ipxe-qemu: virt's default network card has its boot ROM in it, without which QEMU does not start.
+DEBIAN_PACKAGES := git make gcc libc6-dev binutils \
+	gcc-arm-none-eabi libnewlib-arm-none-eabi gcc-aarch64-linux-gnu picolibc-aarch64-linux-gnu \
+	qemu-system-arm ipxe-qemu qemu-utils gdb-multiarch device-tree-compiler \
+	libcmocka-dev libfdt-dev zlib1g-dev \
+	python3 python3-pytest python3-pexpect python3-pytest-xdist \
+	clang-format clang-tidy cppcheck
+
+.PHONY: deps
+deps: ## install the Debian packages that are missing (or say which)
+ifneq ($(DEPS),no)
+	@.ci/deps.sh $(DEBIAN_PACKAGES)
+endif
+
+# libfdt and zlib for the target, from Debian's packages of its architecture. They survive
+# `make clean`.
+debian_arch_arm     := armhf
+debian_arch_aarch64 := arm64
+third_party          = $(B)/third_party/$(1)
+
+$(B)/third_party/%/stamp: .ci/third_party.sh | deps
+	@echo "  FETCH   libfdt and zlib for $*"
+	@.ci/third_party.sh $(debian_arch_$*) $(@D)
+	@touch $@
+
+# --- sources -------------------------------------------------------------------------------
+
+# Everything for an image of architecture $(1).
+image_sources = $(sort $(wildcard boot/*.c boot/$(1)/*.[cS] lib/*.c lib/arch/$(1)/*.[cS] \
+	drivers/*/*.c virtio/*.c ports/bare/*.c apps/shell/*.c))
+image_objects = $(patsubst %,$(B)/$(1)/obj/%.o,$(basename $(call image_sources,$(1))))
+
+# The same sources for unit tests on the host, without what needs the bare machine.
+BARE_ONLY    := $(wildcard lib/arch/*/*.c)
+HOST_SHIPPED := $(sort $(filter-out $(BARE_ONLY),$(wildcard lib/*.c virtio/*.c drivers/virtio/*.c \
+	$(patsubst %,apps/shell/%.c,parse lineedit netclient hexdump))))
+HOST_SUPPORT := $(wildcard tests/unit/port_host.c tests/device/*.c)
+UNIT_TESTS   := $(patsubst tests/unit/%.c,$(B)/host/%,$(wildcard tests/unit/test_*.c))
+
+C_FILES := $(wildcard $(foreach d,boot lib drivers virtio ports apps tests,\
+	$(foreach e,c h,$(d)/*.$(e) $(d)/*/*.$(e) $(d)/*/*/*.$(e) $(d)/*/*/*/*.$(e))))
+
+# --- flags ---------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wundef -Wvla \
+	-Wwrite-strings -Wpointer-arith
+
+# -ffile-prefix-map: the same result wherever the clone lies. -fstack-usage: for check-stack.
+COMMON_FLAGS := -std=gnu11 -O2 -g -ffreestanding -ffunction-sections -fdata-sections \
+	-fstack-usage -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) -I.
+
+CROSS_arm     := arm-none-eabi-
+CROSS_aarch64 := aarch64-linux-gnu-
+PICOLIBC      := /usr/lib/picolibc/aarch64-linux-gnu
+
+# A freestanding gcc uses its own <stdint.h>; newlib's <inttypes.h> then has to be told of int64_t.
+CFLAGS_arm     := $(COMMON_FLAGS) -march=armv7-a+simd -mfpu=auto -mfloat-abi=hard -mthumb \
+	-D__int64_t_defined=1 -Ilib/arch/arm
+# The compiler is one for Linux: no position-independent code, no calls into libgcc for atomics, no
+# canaries, no thread-local storage that a loader would have to set up. The frame pointer is for backtraces.
+CFLAGS_aarch64 := $(COMMON_FLAGS) -march=armv8-a -fno-pie -mno-outline-atomics -fno-stack-protector \
+	-ftls-model=local-exec -fno-omit-frame-pointer -isystem $(PICOLIBC)/include -Ilib/arch/aarch64
+
+# Until the MMU is on all memory is Device memory, where an unaligned access faults.
+BOOT_CFLAGS_arm     := -mno-unaligned-access
+BOOT_CFLAGS_aarch64 := -mstrict-align
+
+LDFLAGS := -nostartfiles -static -T linker.ld -Wl,--gc-sections -Wl,--fatal-warnings \
+	-Wl,-z,noexecstack -Wl,--build-id=none
+# Debian's armhf libraries are compiled with 32-bit enums and wchar_t; neither is in what we call.
+LDFLAGS_arm     := $(CFLAGS_arm) $(LDFLAGS) -Wl,--no-enum-size-warning -Wl,--no-wchar-size-warning
+LDFLAGS_aarch64 := $(CFLAGS_aarch64) $(LDFLAGS) -nostdlib -no-pie -L$(PICOLIBC)/lib
+LDLIBS          := -Wl,--start-group -lfdt -lz -lc -lgcc -Wl,--end-group
+
+SANITIZE    := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+HOST_CC     ?= gcc
+HOST_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer $(WARNINGS) -I. -Ilib/arch/host
+
+# --- images --------------------------------------------------------------------------------
+
+# $(1): the architecture.
+define image_rules
+$(B)/$(1)/obj/boot/%.o: EXTRA_CFLAGS := $(BOOT_CFLAGS_$(1))
+
+$(B)/$(1)/obj/%.o: %.c Makefile $(call third_party,$(1))/stamp | deps
+	@mkdir -p $$(@D)
+	@echo "  CC      $(1) $$<"
+	@$(CROSS_$(1))gcc $(CFLAGS_$(1)) $$(EXTRA_CFLAGS) -isystem $(call third_party,$(1))/include -MMD -MP -c $$< -o $$@
+
+$(B)/$(1)/obj/%.o: %.S Makefile | deps
+	@mkdir -p $$(@D)
+	@echo "  AS      $(1) $$<"
+	@$(CROSS_$(1))gcc $(CFLAGS_$(1)) -Wa,--debug-prefix-map=$(CURDIR)=. -MMD -MP -c $$< -o $$@
+
+$(B)/$(1)/vireo.elf: $(call image_objects,$(1)) linker.ld $(call third_party,$(1))/stamp
+	@echo "  LD      $$@"
+	@$(CROSS_$(1))gcc $(LDFLAGS_$(1)) -Wl,-Map=$$(@:.elf=.map) -o $$@ $$(filter %.o,$$^) \
+		-L$(call third_party,$(1))/lib $(LDLIBS)
+
+$(B)/$(1)/vireo.bin: $(B)/$(1)/vireo.elf
+	@echo "  BIN     $$@"
+	@$(CROSS_$(1))objcopy -O binary $$< $$@
+endef
+$(foreach a,$(ARCHS),$(eval $(call image_rules,$(a))))
+
+# --- run and debug -------------------------------------------------------------------------
+
+CPU_arm     := cortex-a15
+CPU_aarch64 := cortex-a57
+DISK        := $(B)/disk.img
+
+# 16 MiB; every sector names itself, so that `blk read 0 N` shows where it comes from.
+$(DISK): | deps
+	@mkdir -p $(@D)
+	@$(PYTHON) -c 'import sys; [sys.stdout.write(f"Vireo disk, sector {n}\n".ljust(512, ".")) for n in range(32768)]' >$@
+
+# One device of each type behind virtio-mmio's modern interface. The virtio console is not on the
+# terminal but behind a socket: socat -,rawer UNIX-CONNECT:build/console.sock
+QEMU_OPTIONS := -M virt -cpu $(CPU_$(ARCH)) -m 256 -display none -monitor none -semihosting \
+	-global virtio-mmio.force-legacy=false \
+	-drive file=$(DISK),format=raw,if=none,id=disk0 -device virtio-blk-device,drive=disk0 \
+	-netdev user,id=net0 -device virtio-net-device,netdev=net0 \
+	-chardev socket,id=console0,path=$(B)/console.sock,server=on,wait=off \
+	-device virtio-serial-device -device virtconsole,chardev=console0 \
+	-device virtio-rng-device \
+	-kernel $(B)/$(ARCH)/vireo.elf
+
+.PHONY: run
+run: $(B)/$(ARCH)/vireo.elf $(DISK) ## run the image of ARCH in QEMU, the shell on this terminal (leave it with poweroff, or Ctrl-A X)
+	@$(QEMU) $(QEMU_OPTIONS) -serial mon:stdio $(QEMU_ARGS)
+
+# QEMU stands in a session of its own, so that Ctrl-C in gdb stops the guest and not QEMU.
+.PHONY: debug
+debug: $(B)/$(ARCH)/vireo.elf $(DISK) ## run it under gdb, stopped at reset (virtio-devices, virtqueue: help user-defined)
+	@rm -f $(B)/gdb.sock; \
+	setsid $(QEMU) $(QEMU_OPTIONS) -S -gdb unix:$(B)/gdb.sock,server=on,wait=off \
+		-chardev socket,id=serial0,path=$(B)/serial.sock,server=on,wait=off,logfile=$(B)/serial.log \
+		-serial chardev:serial0 $(QEMU_ARGS) </dev/null & qemu=$$!; \
+	trap 'kill $$qemu 2>/dev/null' EXIT; \
+	for i in $$(seq 50); do [ -S $(B)/gdb.sock ] && break; sleep 0.1; done; \
+	echo "The serial line: socat -,rawer UNIX-CONNECT:$(B)/serial.sock (log: $(B)/serial.log)"; \
+	gdb-multiarch -q $< -x tests/gdb/vireo.gdb -ex 'target remote $(B)/gdb.sock' $(GDB_ARGS)
+
+# --- tests ---------------------------------------------------------------------------------
+
+$(B)/host/obj/%.o: %.c Makefile | deps
+	@mkdir -p $(@D)
+	@echo "  CC      host $<"
+	@$(HOST_CC) $(HOST_CFLAGS) $(SANITIZE) -MMD -MP -c $< -o $@
+
+# An archive: a test gets those files that it needs, and may bring its own of the others.
+$(B)/host/libvireo.a: $(patsubst %.c,$(B)/host/obj/%.o,$(HOST_SHIPPED) $(HOST_SUPPORT))
+	@rm -f $@
+	@ar rcsD $@ $^
+
+$(B)/host/test_%: $(B)/host/obj/tests/unit/test_%.o $(B)/host/libvireo.a
+	@echo "  LD      $@"
+	@$(HOST_CC) $(SANITIZE) -o $@ $^ -lcmocka -lfdt -lz
+
+WORKERS ?= $(shell n=$$(nproc); echo $$((n < 2 ? 2 : n > 8 ? 8 : n + 1)))
+
+.PHONY: test
+test: all $(UNIT_TESTS) | deps ## run all tests; the last line is "N passed, N failed"
+	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) --pytest tests/qemu \
+		--pytest-args='$(PYTEST_ARGS)' $(UNIT_TESTS)
+
+.PHONY: test-unit
+test-unit: $(UNIT_TESTS) | deps ## run the unit tests alone (host, ASan and UBSan)
+	@$(PYTHON) tests/check/run_tests.py --workers $(JOBS) $(UNIT_TESTS)
+
+.PHONY: test-qemu
+test-qemu: all | deps ## run the QEMU tests alone (PYTEST_ARGS='-k blk' chooses)
+	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) --pytest tests/qemu \
+		--pytest-args='$(PYTEST_ARGS)'
+
+# --- checks --------------------------------------------------------------------------------
+
+CHECKS := format layers warnings cppcheck analyzer tidy python stack size
+.PHONY: check $(addprefix check-,$(CHECKS))
+check: $(addprefix check-,$(CHECKS)) ## all static checks: format, layers, warnings, cppcheck, analyzer, tidy, stack, size
+	@echo 'check: clean'
+
+# Another version of clang-format lays some lines out in another way: then it is only a hint.
+CLANG_FORMAT_VERSION := 14
+check-format: | deps
+	@if clang-format --version | grep -q 'version $(CLANG_FORMAT_VERSION)\.'; then \
+		clang-format --dry-run -Werror $(C_FILES); \
+	else echo 'check-format: skipped, clang-format is not version $(CLANG_FORMAT_VERSION)'; fi
+
+.PHONY: format
+format: | deps ## lay out all C files by .clang-format
+	@clang-format -i $(C_FILES)
+
+check-layers: | deps
+	@$(PYTHON) tests/check/layers.py
+
+# Three compilers with -Werror: both images and the host's archive and tests.
+check-warnings: all $(UNIT_TESTS)
+
+# checkers-report and the like are off; the suppressions are about style that we choose.
+check-cppcheck: | deps
+	@mkdir -p $(B)/cppcheck
+	@cppcheck -q -j$(JOBS) --std=c11 --platform=unix32 --enable=warning,performance,portability \
+		--error-exitcode=1 --inline-suppr --cppcheck-build-dir=$(B)/cppcheck \
+		--suppress=missingIncludeSystem -D__arm__ -D__GNUC__ -I. -Ilib/arch/arm \
+		boot lib drivers virtio ports apps
+
+# gcc's path-sensitive analysis and clang-tidy look at what shows itself on the host too. Which tables
+# a queue has depends on its features, which gcc 12 cannot know: it sees NULL where there is none.
+ANALYZED := $(filter virtio/% drivers/virtio/% lib/% apps/%,$(HOST_SHIPPED))
+check-analyzer: $(patsubst %.c,$(B)/analyzer/%.ok,$(ANALYZED))
+$(B)/analyzer/%.ok: %.c Makefile | deps
+	@mkdir -p $(@D)
+	@$(HOST_CC) $(HOST_CFLAGS) -fanalyzer -Wno-analyzer-null-dereference -MMD -MP -MT $@ -MF $(@:.ok=.d) -S -o /dev/null $<
+	@touch $@
+
+TIDY_CHECKS := -*,bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier,\
+	-bugprone-narrowing-conversions,-bugprone-implicit-widening-of-multiplication-result
+check-tidy: $(patsubst %.c,$(B)/tidy/%.ok,$(ANALYZED))
+$(B)/tidy/%.ok: %.c Makefile | deps
+	@mkdir -p $(@D)
+	@clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY_CHECKS)' $< -- \
+		-std=gnu11 -I. -Ilib/arch/host 2>$(@:.ok=.log) || { cat $(@:.ok=.log); exit 1; }
+	@touch $@
+
+check-python: | deps
+	@$(PYTHON) -c 'import pathlib, sys; [compile(p.read_text(), str(p), "exec") for p in pathlib.Path("tests").rglob("*.py")]'
+
+check-stack: all
+	@$(PYTHON) tests/check/stack.py $(ARCHS:%=$(B)/%/obj)
+
+# The bound of the shell image on Armv7 with newlib.
+SIZE_LIMIT := 163840
+check-size: $(B)/arm/vireo.elf
+	@$(PYTHON) tests/check/size.py --brief --limit $(SIZE_LIMIT) $(B)/arm/vireo.map
+
+.PHONY: size
+size: all ## show the images' sizes by folder; fails above the bound of 160 KiB (arm, text + rodata)
+	@$(PYTHON) tests/check/size.py $(B)/aarch64/vireo.map
+	@$(PYTHON) tests/check/size.py --limit $(SIZE_LIMIT) $(B)/arm/vireo.map
+
+# --- editors, cleaning ----------------------------------------------------------------------
+
+# The image of ARCH, and the tests for the host. Made anew each time: it is quick.
+json_entry = {"directory": "$(CURDIR)", "file": "$(1)", "command": "$(2) -c $(1)"}$(,)
+, := ,
+.PHONY: compile_commands.json
+compile_commands.json: | deps ## for editors: how each file is compiled (for ARCH)
+	$(file >$@.tmp,[)
+	$(foreach s,$(filter %.c,$(call image_sources,$(ARCH))),$(file >>$@.tmp,$(call json_entry,$(s),$(CROSS_$(ARCH))gcc $(CFLAGS_$(ARCH)) -isystem $(call third_party,$(ARCH))/include)))
+	$(foreach s,$(HOST_SUPPORT) $(wildcard tests/unit/test_*.c),$(file >>$@.tmp,$(call json_entry,$(s),$(HOST_CC) $(HOST_CFLAGS))))
+	@sed '$$s/,$$//' $@.tmp >$@ && echo ']' >>$@ && rm $@.tmp
+
+.PHONY: clean
+clean: ## remove what was built; keeps the downloaded libraries
+	@rm -rf $(filter-out $(B)/third_party,$(wildcard $(B)/*)) compile_commands.json
+
+.PHONY: distclean
+distclean: ## remove everything that is not in git's care
+	@rm -rf $(B) compile_commands.json .pytest_cache
+
+-include $(shell [ -d $(B) ] && find $(B) -name '*.d' -not -path '*/third_party/*')

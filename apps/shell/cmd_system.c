@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The commands of the machine itself: what it has, how long it has run, its interrupts, and the ways
+ * to end it.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <string.h>
+#include "apps/shell/commands.h"
+#include "apps/shell/fault.h"
+#include "lib/irq.h"
+#include "lib/machine.h"
+#include "lib/timer.h"
+
+#define NAME_COLUMNS 34u
+
+/* linker.ld's; the rest of the image's bounds is in machine_memory(). */
+extern char text_end[], rodata_start[], data_start[];
+
+static uint64_t boot_done_ns;
+
+void system_mark_boot(void)
+{
+	boot_done_ns = clock_ns();
+}
+
+static void print_help(struct shell *sh, const struct command *command)
+{
+	size_t used = strlen(command->name) + 1 + strlen(command->args);
+
+	sh_printf(sh, "%s %s%*s  %s\n", command->name, command->args,
+		  (int)(used < NAME_COLUMNS ? NAME_COLUMNS - used : 0), "", command->help);
+}
+
+static int help(struct shell *sh, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	command_for_each(print_help, sh);
+	return 0;
+}
+
+static int echo(struct shell *sh, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (i > 1)
+			sh_puts(sh, " ");
+		sh_puts(sh, argv[i]);
+	}
+	sh_puts(sh, "\n");
+	return 0;
+}
+
+static void print_range(struct shell *sh, const char *name, uint64_t start, uint64_t end)
+{
+	sh_printf(sh, "%-7s %08" PRIx64 "-%08" PRIx64 " %" PRIu64 " KiB\n", name, start, end,
+		  (end - start + 1023) / 1024);
+}
+
+static int mem(struct shell *sh, int argc, char **argv)
+{
+	const struct machine_memory *memory = machine_memory();
+	struct mallinfo heap = mallinfo();
+	size_t heap_size = memory->heap_end - memory->heap_start;
+
+	(void)argc;
+	(void)argv;
+	print_range(sh, "ram", memory->ram_base, memory->ram_base + memory->ram_size);
+	print_range(sh, "image", memory->image_start, memory->image_end);
+	print_range(sh, "text", memory->image_start, (uintptr_t)text_end);
+	print_range(sh, "rodata", (uintptr_t)rodata_start, (uintptr_t)data_start);
+	print_range(sh, "data", (uintptr_t)data_start, memory->image_end);
+	print_range(sh, "heap", memory->heap_start, memory->heap_end);
+	sh_printf(sh, "heap    used %zu bytes, free %zu bytes\n", (size_t)heap.uordblks,
+		  heap_size - (size_t)heap.uordblks);
+	sh_printf(sh, "booted in %s\n", machine_boot_mode());
+	return 0;
+}
+
+/* Seconds with milliseconds. */
+static void print_time(struct shell *sh, const char *before, uint64_t ns)
+{
+	sh_printf(sh, "%s%" PRIu64 ".%03u s", before, (uint64_t)(ns / NSEC_PER_SEC),
+		  (unsigned int)(ns % NSEC_PER_SEC / NSEC_PER_MSEC));
+}
+
+static int uptime(struct shell *sh, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	print_time(sh, "up ", clock_ns());
+	print_time(sh, ", booted in ", boot_done_ns);
+	sh_puts(sh, "\n");
+	return 0;
+}
+
+static void print_line_of(int irq, const char *name, void *arg)
+{
+	struct irq_stats stats = irq_get_stats(irq);
+
+	sh_printf(arg, "irq %d %s count %lu unhandled %lu\n", irq, name, stats.count,
+		  stats.unhandled);
+}
+
+static void print_queues_of(struct shell *sh, struct virtio_device *vdev)
+{
+	struct virtqueue *vq;
+
+	list_for_each_entry (vq, &vdev->vqs, list)
+		sh_printf(sh, "queue %u %s:%s interrupts %lu spurious %lu\n", vdev->index,
+			  virtio_device_type_name(vdev->id.device), vq->name, vq->stats.interrupts,
+			  vq->stats.spurious);
+}
+
+static int irq_command(struct shell *sh, int argc, char **argv)
+{
+	struct virtio_device *vdev;
+
+	(void)argc;
+	(void)argv;
+	irq_for_each(print_line_of, sh);
+	virtio_for_each_device (vdev)
+		print_queues_of(sh, vdev);
+	sh_printf(sh, "controller %s spurious %lu\n", irq_chip_name(), irq_spurious_count());
+	return 0;
+}
+
+static int poweroff(struct shell *sh, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	sh_drain(sh);
+	machine_poweroff();
+}
+
+static int exit_command(struct shell *sh, int argc, char **argv)
+{
+	uint64_t status;
+	int err = sh_number(sh, "status", argv[1], 255, &status);
+
+	(void)argc;
+	if (err)
+		return err;
+	sh_drain(sh);
+	machine_exit((int)status);
+}
+
+static int panic_command(struct shell *sh, int argc, char **argv)
+{
+	const char *kind = argc > 1 ? argv[1] : "null";
+
+	sh_drain(sh);
+	if (fault_provoke(kind) == -EINVAL)
+		return sh_error(sh, -EINVAL, "no such fault as '%s'", kind);
+	return sh_error(sh, -EIO, "%s: the machine did not notice", kind);
+}
+
+const struct command system_commands[] = {
+	{"help", "", "lists the commands", 0, 0, help},
+	{"echo", "TEXT", "prints the text", 0, SHELL_ARGS_MAX, echo},
+	{"mem", "", "RAM, the image, the heap", 0, 0, mem},
+	{"uptime", "", "the time since reset", 0, 0, uptime},
+	{"irq", "", "interrupts by line and by queue", 0, 0, irq_command},
+	{"poweroff", "", "switches the machine off", 0, 0, poweroff},
+	{"exit", "STATUS", "ends QEMU with a status (semihosting)", 1, 1, exit_command},
+	{"panic", "[null|stack|text|exec|undef]", "provokes a fault", 0, 1, panic_command},
+	{NULL, NULL, NULL, 0, 0, NULL},
+};

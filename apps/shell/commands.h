@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The table of commands. Each cmd_*.c holds the commands of one subject in an array that ends with
+ * an entry without a name; a new subject adds its array here and in commands.c.
+ */
+#ifndef APPS_SHELL_COMMANDS_H
+#define APPS_SHELL_COMMANDS_H
+
+#include "apps/shell/shell.h"
+#include "virtio/virtio.h"
+
+extern const struct command system_commands[];
+extern const struct command virtio_commands[];
+extern const struct command blk_commands[];
+extern const struct command net_commands[];
+extern const struct command rng_commands[];
+extern const struct command con_commands[];
+
+/* Finds the command that argv[0..argc-1] (argc above 0) names and runs it. 0 or a negative errno,
+ * after the error was printed. */
+int command_run(struct shell *sh, int argc, char **argv);
+
+/* Calls @visit for every command. */
+void command_for_each(void (*visit)(struct shell *sh, const struct command *command),
+		      struct shell *sh);
+
+/*
+ * The device that @number names among those of type @device_id, in the order of lsdev. It has a
+ * working driver. NULL after the error was printed.
+ */
+struct virtio_device *command_device(struct shell *sh, uint32_t device_id, const char *number);
+
+/* Reads the boot options ip= and gw=, and complains about bad ones on @sh. At start, once. */
+void net_read_options(struct shell *sh);
+
+/* How long the boot took, for uptime. At start, once. */
+void system_mark_boot(void);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Building and parsing of frames, byte by byte: no structure is laid over a frame, so that neither
+ * its alignment nor the CPU's byte order matters.
+ */
+#include <string.h>
+#include "apps/shell/inet.h"
+
+#define IP_HEADER_LEN	20u
+#define IP_PROTO_ICMP	1u
+#define ICMP_HEADER_LEN 8u
+#define ICMP_ECHO_REPLY 0u
+#define ICMP_ECHO	8u
+
+static uint8_t *put_be16(uint8_t *p, uint16_t value)
+{
+	p[0] = (uint8_t)(value >> 8);
+	p[1] = (uint8_t)value;
+	return p + 2;
+}
+
+static uint8_t *put_be32(uint8_t *p, uint32_t value)
+{
+	return put_be16(put_be16(p, (uint16_t)(value >> 16)), (uint16_t)value);
+}
+
+static uint8_t *put_mac(uint8_t *p, const uint8_t mac[ETH_ADDRESS_LEN])
+{
+	memcpy(p, mac, ETH_ADDRESS_LEN);
+	return p + ETH_ADDRESS_LEN;
+}
+
+uint16_t inet_checksum(const uint8_t *data, unsigned int len)
+{
+	uint32_t sum = 0;
+
+	for (unsigned int i = 0; i + 1 < len; i += 2)
+		sum += get_be16(data + i);
+	if (len & 1)
+		sum += (uint32_t)data[len - 1] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+static uint8_t *put_eth(uint8_t *p, const uint8_t *to, const uint8_t *from, uint16_t type)
+{
+	return put_be16(put_mac(put_mac(p, to), from), type);
+}
+
+void arp_build(uint8_t frame[ARP_FRAME_LEN], const uint8_t to[ETH_ADDRESS_LEN],
+	       const struct arp_packet *arp)
+{
+	uint8_t *p = put_eth(frame, to, arp->sender_mac, ETH_P_ARP);
+
+	p = put_be16(p, 1); /* Ethernet */
+	p = put_be16(p, ETH_P_IP);
+	*p++ = ETH_ADDRESS_LEN;
+	*p++ = 4; /* bytes of an IPv4 address */
+	p = put_be16(p, arp->operation);
+	p = put_be32(put_mac(p, arp->sender_mac), arp->sender_ip);
+	(void)put_be32(put_mac(p, arp->target_mac), arp->target_ip);
+}
+
+bool arp_parse(const uint8_t *frame, unsigned int len, struct arp_packet *arp)
+{
+	const uint8_t *p = frame + ETH_HEADER_LEN;
+
+	if (len < ARP_FRAME_LEN || get_be16(frame + 12) != ETH_P_ARP)
+		return false;
+	if (get_be16(p) != 1 || get_be16(p + 2) != ETH_P_IP || p[4] != ETH_ADDRESS_LEN || p[5] != 4)
+		return false;
+	arp->operation = get_be16(p + 6);
+	memcpy(arp->sender_mac, p + 8, ETH_ADDRESS_LEN);
+	arp->sender_ip = get_be32(p + 14);
+	memcpy(arp->target_mac, p + 18, ETH_ADDRESS_LEN);
+	arp->target_ip = get_be32(p + 24);
+	return true;
+}
+
+void echo_build(uint8_t frame[ECHO_FRAME_LEN], const uint8_t to[ETH_ADDRESS_LEN],
+		const uint8_t from[ETH_ADDRESS_LEN], const struct echo_packet *echo)
+{
+	uint8_t *ip = put_eth(frame, to, from, ETH_P_IP);
+	uint8_t *icmp = ip + IP_HEADER_LEN;
+	uint8_t *p = ip;
+
+	*p++ = 0x45; /* version 4, a header of five words */
+	*p++ = 0;
+	p = put_be16(p, IP_HEADER_LEN + ECHO_MESSAGE_LEN);
+	p = put_be16(p, echo->seq); /* identification */
+	p = put_be16(p, 0x4000);    /* do not fragment */
+	*p++ = 64;		    /* hops */
+	*p++ = IP_PROTO_ICMP;
+	p = put_be16(p, 0);
+	(void)put_be32(put_be32(p, echo->source_ip), echo->target_ip);
+	(void)put_be16(ip + 10, inet_checksum(ip, IP_HEADER_LEN));
+
+	icmp[0] = ICMP_ECHO;
+	icmp[1] = 0;
+	p = put_be16(icmp + 2, 0);
+	p = put_be16(put_be16(p, echo->id), echo->seq);
+	for (unsigned int i = 0; i < ECHO_DATA_LEN; i++)
+		p[i] = (uint8_t)i;
+	(void)put_be16(icmp + 2, inet_checksum(icmp, ECHO_MESSAGE_LEN));
+}
+
+/* The ICMP message in @frame and its length, or NULL where there is no whole one. */
+static const uint8_t *icmp_message(const uint8_t *frame, unsigned int len, unsigned int *icmp_len)
+{
+	const uint8_t *ip = frame + ETH_HEADER_LEN;
+	unsigned int header, total;
+
+	if (len < ETH_HEADER_LEN + IP_HEADER_LEN || get_be16(frame + 12) != ETH_P_IP)
+		return NULL;
+	header = (ip[0] & 15u) * 4;
+	total = get_be16(ip + 2); /* the frame may be longer: padding */
+	if (ip[0] >> 4 != 4 || header < IP_HEADER_LEN || total < header + ICMP_HEADER_LEN ||
+	    total > len - ETH_HEADER_LEN)
+		return NULL;
+	if (inet_checksum(ip, header) != 0 || ip[9] != IP_PROTO_ICMP)
+		return NULL;
+	if (get_be16(ip + 6) & 0x3fff) /* more fragments, or not the first */
+		return NULL;
+	*icmp_len = total - header;
+	return ip + header;
+}
+
+bool echo_reply_parse(const uint8_t *frame, unsigned int len, struct echo_packet *echo)
+{
+	unsigned int icmp_len;
+	const uint8_t *icmp = icmp_message(frame, len, &icmp_len);
+
+	if (!icmp || icmp[0] != ICMP_ECHO_REPLY || icmp[1] != 0)
+		return false;
+	if (inet_checksum(icmp, icmp_len) != 0)
+		return false;
+	echo->source_ip = get_be32(frame + ETH_HEADER_LEN + 12);
+	echo->target_ip = get_be32(frame + ETH_HEADER_LEN + 16);
+	echo->id = get_be16(icmp + 4);
+	echo->seq = get_be16(icmp + 6);
+	echo->len = icmp_len;
+	return true;
+}

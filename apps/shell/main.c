@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The shell image: a shell on the serial line and one on every virtio console. First come the boot
+ * commands, which print on the first of these alone; then all terminals get a prompt, and one loop
+ * serves them. Input wakes the loop through one event, which remembers a signal that comes
+ * before the wait: no key is lost between looking and sleeping.
+ */
+#include <stdlib.h>
+#include "apps/shell/commands.h"
+#include "apps/shell/shell.h"
+#include "drivers/serial/pl011.h"
+#include "drivers/virtio/virtio_console.h"
+#include "lib/bootargs.h"
+#include "lib/machine.h"
+
+#ifdef __aarch64__
+#define ARCH_NAME "aarch64"
+#else
+#define ARCH_NAME "arm"
+#endif
+
+#define SHELLS_MAX	 33u /* the serial line, and virt's 32 slots */
+#define SERIAL_STALL_NS	 (2 * NSEC_PER_SEC)
+#define CONSOLE_STALL_NS (100 * NSEC_PER_MSEC)
+/* A terminal without interrupts is looked at this often. */
+#define IDLE_NS (100 * NSEC_PER_MSEC)
+
+static struct shell *shells[SHELLS_MAX];
+static unsigned int shell_count;
+static struct port_event input_event;
+
+/* Interrupt context. */
+static void input_has_come(void *arg)
+{
+	port_event_signal(arg);
+}
+
+static bool add_shell(struct tty *tty, uint64_t stall_limit_ns)
+{
+	struct shell *sh = shell_count < SHELLS_MAX ? malloc(sizeof(*sh)) : NULL;
+
+	if (!sh)
+		return false;
+	shell_init(sh, tty, stall_limit_ns);
+	shells[shell_count++] = sh;
+	return true;
+}
+
+static void add_consoles(void)
+{
+	struct virtio_console *con;
+
+	for (unsigned int i = 0; (con = virtio_console_find(i)) != NULL; i++) {
+		if (add_shell(virtio_console_tty(con), CONSOLE_STALL_NS))
+			virtio_console_set_input_callback(con, input_has_come, &input_event);
+	}
+}
+
+static void print_banner(struct shell *sh)
+{
+	unsigned int devices = 0;
+	struct virtio_device *vdev;
+
+	virtio_for_each_device (vdev)
+		devices++;
+	sh_printf(sh, "Vireo %s, %u device%s\n", ARCH_NAME, devices, devices == 1 ? "" : "s");
+}
+
+static void report_unknown(const char *name, const char *value)
+{
+	(void)sh_error_as(shells[0], 0, "boot option", "%s=%s is unknown", name, value);
+}
+
+/* A command that fails has said so; the rest still runs. */
+static void run_boot_commands(struct shell *sh)
+{
+	const char *text;
+
+	for (unsigned int i = 0; (text = bootargs_command(i)) != NULL; i++)
+		(void)shell_run(sh, text);
+}
+
+static _Noreturn void serve_shells(void)
+{
+	for (;;) {
+		bool any = false;
+
+		for (unsigned int i = 0; i < shell_count; i++)
+			any |= shell_poll(shells[i]);
+		if (!any)
+			(void)port_event_wait(&input_event, IDLE_NS);
+	}
+}
+
+int main(void)
+{
+	struct tty *serial = tty_system();
+
+	system_mark_boot();
+	port_event_init(&input_event);
+	if (serial && add_shell(serial, SERIAL_STALL_NS))
+		pl011_set_input_callback(input_has_come, &input_event);
+	add_consoles();
+	if (shell_count == 0)
+		panic("no terminal for the shell");
+	print_banner(shells[0]);
+	net_read_options(shells[0]);
+	bootargs_unknown(report_unknown);
+	run_boot_commands(shells[0]);
+	for (unsigned int i = 0; i < shell_count; i++)
+		shell_start(shells[i]);
+	serve_shells();
+}

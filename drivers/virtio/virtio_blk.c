@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A disk's life: probed, told of a new capacity, failed, removed. A device that breaks the rules
+ * of its queue, or does not answer in time, is reset and stays failed: only a reset makes sure
+ * that it no longer writes to the buffers, which can then be given back to their owners.
+ */
+#include <inttypes.h>
+#include "drivers/virtio/virtio_blk_private.h"
+
+#define BLK_ALIGNMENT __alignof__(struct virtio_blk)
+
+static struct virtio_driver blk_driver;
+
+static void blk_work(struct work *work)
+{
+	struct virtio_blk *blk = container_of(work, struct virtio_blk, work);
+	unsigned long state = port_lock(&blk->lock);
+	bool failed = virtio_blk_check_broken(blk) || blk->error;
+
+	port_unlock(&blk->lock, state);
+	if (failed)
+		virtio_blk_fail(blk, -EIO);
+	else
+		virtio_blk_serve(blk->vq);
+}
+
+/* Requests are aligned to cache lines, which port_alloc() does not promise. */
+static struct virtio_blk *blk_alloc(struct virtio_device *vdev)
+{
+	void *allocation = port_alloc(sizeof(struct virtio_blk) + BLK_ALIGNMENT - 1);
+	struct virtio_blk *blk = (void *)ALIGN_UP((uintptr_t)allocation, BLK_ALIGNMENT);
+
+	if (!allocation)
+		return NULL;
+	blk->allocation = allocation;
+	blk->vdev = vdev;
+	blk->references = 1;
+	port_lock_init(&blk->lock);
+	list_init(&blk->pending);
+	list_init(&blk->finished);
+	work_init(&blk->work, blk_work);
+	virtio_blk_sync_init(&blk->sync);
+	return blk;
+}
+
+void virtio_blk_put(struct virtio_blk *blk)
+{
+	unsigned long state = port_lock(&blk->lock);
+	bool last = --blk->references == 0;
+
+	port_unlock(&blk->lock, state);
+	if (last && !blk->stuck)
+		port_free(blk->allocation);
+}
+
+/* True for the one caller that is to reset the device. */
+static bool blk_claim_reset(struct virtio_blk *blk)
+{
+	unsigned long state = port_lock(&blk->lock);
+	bool claimed = !blk->reset_done && blk->error != -ENODEV;
+
+	blk->reset_done = true;
+	if (!blk->error)
+		blk->error = -EIO;
+	port_unlock(&blk->lock, state);
+	return claimed;
+}
+
+void virtio_blk_fail(struct virtio_blk *blk, int error)
+{
+	struct virtio_device *vdev = blk->vdev;
+
+	if (!blk_claim_reset(blk))
+		return;
+	port_log(LOG_ERROR, "%s: the disk has failed (error %d) and is reset", vdev->dev.name,
+		 error);
+	if (vdev->state == VIRTIO_STATE_LIVE)
+		virtio_break_device(vdev, error);
+	/* Where the device does not even answer the reset, requests end all the same: their owners
+	 * wait. Only our own memory can be kept from being used again. */
+	blk->stuck = virtio_reset_device(vdev) != 0;
+	virtio_blk_end_all(blk, -EIO);
+}
+
+/* --- the driver -------------------------------------------------------------------------- */
+
+static int blk_probe(struct virtio_device *vdev)
+{
+	static const struct virtqueue_info queue = {"requests", virtio_blk_serve};
+	struct virtio_blk *blk = blk_alloc(vdev);
+	int err;
+
+	if (!blk)
+		return -ENOMEM;
+	err = virtio_find_vqs(vdev, 1, &blk->vq, &queue);
+	if (err)
+		goto free;
+	blk->vq->priv = blk;
+	err = virtio_blk_read_config(blk);
+	if (err)
+		goto del_vqs;
+	vdev->priv = blk;
+	port_log(LOG_INFO, "%s: disk of %" PRIu64 " sectors%s", vdev->dev.name,
+		 blk->info.capacity_sectors, blk->info.read_only ? ", read-only" : "");
+	return 0;
+
+del_vqs:
+	blk->stuck = virtio_reset_device(vdev) != 0;
+	virtio_del_vqs(vdev);
+free:
+	virtio_blk_put(blk);
+	return err;
+}
+
+static void blk_remove(struct virtio_device *vdev)
+{
+	struct virtio_blk *blk = vdev->priv;
+	unsigned long state = port_lock(&blk->lock);
+
+	blk->error = -ENODEV;
+	blk->stuck = vdev->stuck;
+	port_unlock(&blk->lock, state);
+	work_cancel(&blk->work);
+	virtio_blk_end_all(blk, -ENODEV);
+
+	state = port_lock(&blk->lock);
+	blk->vq = NULL;
+	port_unlock(&blk->lock, state);
+	vdev->priv = NULL;
+	virtio_del_vqs(vdev);
+	virtio_blk_put(blk);
+}
+
+/* The device may grow or shrink while we use it (5.2.6.1); all else stays as it was at probe. */
+static void blk_config_changed(struct virtio_device *vdev)
+{
+	struct virtio_blk *blk = vdev->priv;
+	uint64_t capacity, before;
+	unsigned long state;
+
+	if (!blk || virtio_blk_read_capacity(vdev, &capacity))
+		return;
+	state = port_lock(&blk->lock);
+	before = blk->info.capacity_sectors;
+	blk->info.capacity_sectors = capacity;
+	port_unlock(&blk->lock, state);
+	if (capacity != before)
+		port_log(LOG_INFO, "%s: capacity is now %" PRIu64 " sectors", vdev->dev.name,
+			 capacity);
+}
+
+static const unsigned int blk_features[] = {
+	VIRTIO_BLK_F_SIZE_MAX, VIRTIO_BLK_F_SEG_MAX, VIRTIO_BLK_F_GEOMETRY, VIRTIO_BLK_F_RO,
+	VIRTIO_BLK_F_BLK_SIZE, VIRTIO_BLK_F_FLUSH,   VIRTIO_BLK_F_TOPOLOGY, VIRTIO_BLK_F_CONFIG_WCE,
+};
+
+static struct virtio_driver blk_driver = {
+	.name = "virtio_blk",
+	.device_id = VIRTIO_ID_BLOCK,
+	.features = blk_features,
+	.feature_count = ARRAY_SIZE(blk_features),
+	.probe = blk_probe,
+	.remove = blk_remove,
+	.config_changed = blk_config_changed,
+};
+
+void virtio_blk_init(void)
+{
+	virtio_register_driver(&blk_driver);
+}
+
+/* --- for users --------------------------------------------------------------------------- */
+
+static bool blk_works(const struct virtio_device *vdev)
+{
+	const struct virtio_blk *blk = vdev->priv;
+
+	return vdev->driver == &blk_driver && blk && !blk->error;
+}
+
+struct virtio_blk *virtio_blk_find(unsigned int n)
+{
+	struct virtio_device *vdev;
+
+	virtio_for_each_device (vdev) {
+		if (blk_works(vdev) && n-- == 0)
+			return vdev->priv;
+	}
+	return NULL;
+}
+
+struct virtio_device *virtio_blk_device(struct virtio_blk *blk)
+{
+	return blk->vdev;
+}
+
+void virtio_blk_get_info(struct virtio_blk *blk, struct virtio_blk_info *info)
+{
+	unsigned long state = port_lock(&blk->lock);
+
+	*info = blk->info;
+	port_unlock(&blk->lock, state);
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The block device's config space (VIRTIO 1.4, 5.2.4 and 5.2.5). The device wrote it, so each value
+ * is checked before anything is computed from it: a hint that makes no sense is replaced by
+ * the value of a plain disk with 512-byte blocks, and a limit that leaves no room for one sector is
+ * refused. Fields exist only where their feature bit was negotiated.
+ */
+#include <inttypes.h>
+#include "drivers/virtio/virtio_blk_private.h"
+
+/* Blocks above this are no block size but a mistake. */
+#define BLK_SIZE_MAX (1u << 20)
+
+/* A request is its header, its data, its status byte: so many descriptors come on top. */
+#define BLK_FRAME_DESCRIPTORS 2u
+
+int virtio_blk_read_capacity(struct virtio_device *vdev, uint64_t *capacity)
+{
+	const uint64_t most = UINT64_MAX / VIRTIO_BLK_SECTOR_SIZE;
+	uint64_t sectors;
+	int err = virtio_cread64(vdev, VIRTIO_BLK_CONFIG_CAPACITY, &sectors);
+
+	if (err) {
+		port_log(LOG_WARNING, "%s: capacity does not stand still", vdev->dev.name);
+		return err;
+	}
+	if (sectors > most) {
+		port_log(LOG_WARNING, "%s: capacity of %" PRIu64 " sectors cut to %" PRIu64,
+			 vdev->dev.name, sectors, most);
+		sectors = most;
+	}
+	*capacity = sectors;
+	return 0;
+}
+
+/* A device without SEG_MAX promises no more than one. 0 would forbid data altogether; devices that
+ * say so mean one. */
+static uint32_t blk_seg_max(struct virtio_blk *blk)
+{
+	uint32_t most = MIN(blk->info.queue_size - BLK_FRAME_DESCRIPTORS, VIRTIO_BLK_MAX_SEGS);
+	uint32_t seg_max = 1;
+
+	if (virtio_has_feature(blk->vdev, VIRTIO_BLK_F_SEG_MAX))
+		seg_max = virtio_cread32(blk->vdev, VIRTIO_BLK_CONFIG_SEG_MAX);
+	if (seg_max == 0) {
+		port_log(LOG_WARNING, "%s: seg_max 0 taken as 1", blk->vdev->dev.name);
+		seg_max = 1;
+	}
+	return MIN(seg_max, most);
+}
+
+static uint32_t blk_size_max(struct virtio_blk *blk)
+{
+	const uint32_t most = VIRTIO_BLK_MAX_SECTORS * VIRTIO_BLK_SECTOR_SIZE;
+
+	if (!virtio_has_feature(blk->vdev, VIRTIO_BLK_F_SIZE_MAX))
+		return most;
+	return MIN(virtio_cread32(blk->vdev, VIRTIO_BLK_CONFIG_SIZE_MAX), most);
+}
+
+static uint32_t blk_block_size(struct virtio_device *vdev)
+{
+	uint32_t size;
+
+	if (!virtio_has_feature(vdev, VIRTIO_BLK_F_BLK_SIZE))
+		return VIRTIO_BLK_SECTOR_SIZE;
+	size = virtio_cread32(vdev, VIRTIO_BLK_CONFIG_BLK_SIZE);
+	if (size >= VIRTIO_BLK_SECTOR_SIZE && size <= BLK_SIZE_MAX && !(size & (size - 1)))
+		return size;
+	port_log(LOG_WARNING, "%s: blk_size %" PRIu32 " taken as %u", vdev->dev.name, size,
+		 VIRTIO_BLK_SECTOR_SIZE);
+	return VIRTIO_BLK_SECTOR_SIZE;
+}
+
+static void blk_read_geometry(struct virtio_device *vdev, struct virtio_blk_info *info)
+{
+	if (!virtio_has_feature(vdev, VIRTIO_BLK_F_GEOMETRY))
+		return;
+	info->cylinders = virtio_cread16(vdev, VIRTIO_BLK_CONFIG_CYLINDERS);
+	info->heads = virtio_cread8(vdev, VIRTIO_BLK_CONFIG_HEADS);
+	info->sectors = virtio_cread8(vdev, VIRTIO_BLK_CONFIG_SECTORS);
+}
+
+static void blk_read_topology(struct virtio_device *vdev, struct virtio_blk_info *info)
+{
+	uint8_t exponent;
+
+	info->physical_block_size = info->block_size;
+	if (!virtio_has_feature(vdev, VIRTIO_BLK_F_TOPOLOGY))
+		return;
+	exponent = virtio_cread8(vdev, VIRTIO_BLK_CONFIG_PHYSICAL_BLOCK_EXP);
+	if (exponent < 32 && ((uint64_t)info->block_size << exponent) <= UINT32_MAX)
+		info->physical_block_size = info->block_size << exponent;
+	else
+		port_log(LOG_WARNING, "%s: physical_block_exp %u ignored", vdev->dev.name,
+			 exponent);
+	info->alignment_offset = virtio_cread8(vdev, VIRTIO_BLK_CONFIG_ALIGNMENT_OFFSET);
+	info->min_io_size = virtio_cread16(vdev, VIRTIO_BLK_CONFIG_MIN_IO_SIZE);
+	info->opt_io_size = virtio_cread32(vdev, VIRTIO_BLK_CONFIG_OPT_IO_SIZE);
+}
+
+/* 5.2.5.1: without CONFIG_WCE, a cache that can be flushed is assumed to hold back writes. A
+ * device that lets us choose the mode but not flush is in writethrough mode (5.2.5.2). */
+static void blk_read_cache(struct virtio_device *vdev, struct virtio_blk_info *info)
+{
+	info->flush = virtio_has_feature(vdev, VIRTIO_BLK_F_FLUSH);
+	info->writeback = info->flush;
+	if (info->flush && virtio_has_feature(vdev, VIRTIO_BLK_F_CONFIG_WCE))
+		info->writeback = virtio_cread8(vdev, VIRTIO_BLK_CONFIG_WRITEBACK) != 0;
+}
+
+/* Segments times their size, in whole blocks where a block fits: a transfer that we split at
+ * this size then stays aligned if it started so. Returns 0 where not even a sector fits. */
+static uint32_t blk_max_request_sectors(const struct virtio_blk_info *info)
+{
+	uint64_t bytes = (uint64_t)info->seg_max * info->size_max;
+	uint64_t sectors = MIN(bytes / VIRTIO_BLK_SECTOR_SIZE, VIRTIO_BLK_MAX_SECTORS);
+	uint32_t block_sectors = info->block_size / VIRTIO_BLK_SECTOR_SIZE;
+
+	if (sectors > block_sectors)
+		sectors -= sectors % block_sectors;
+	return (uint32_t)sectors;
+}
+
+int virtio_blk_read_config(struct virtio_blk *blk)
+{
+	struct virtio_device *vdev = blk->vdev;
+	struct virtio_blk_info *info = &blk->info;
+	int err;
+
+	info->queue_size = virtqueue_get_vring_size(blk->vq);
+	if (info->queue_size <= BLK_FRAME_DESCRIPTORS) {
+		port_log(LOG_ERROR, "%s: a queue of %u is too small for a disk", vdev->dev.name,
+			 info->queue_size);
+		return -EINVAL;
+	}
+	info->read_only = virtio_has_feature(vdev, VIRTIO_BLK_F_RO);
+	err = virtio_blk_read_capacity(vdev, &info->capacity_sectors);
+	if (err)
+		return err;
+	info->block_size = blk_block_size(vdev);
+	info->seg_max = blk_seg_max(blk);
+	info->size_max = blk_size_max(blk);
+	info->max_request_sectors = blk_max_request_sectors(info);
+	if (info->max_request_sectors == 0) {
+		port_log(LOG_ERROR,
+			 "%s: %" PRIu32 " segments of %" PRIu32 " bytes do not hold a sector",
+			 vdev->dev.name, info->seg_max, info->size_max);
+		return -EINVAL;
+	}
+	blk_read_geometry(vdev, info);
+	blk_read_topology(vdev, info);
+	blk_read_cache(vdev, info);
+	return 0;
+}

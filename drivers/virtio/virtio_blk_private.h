@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of the block driver share: virtio_blk.c is a disk's life from probe to
+ * removal, virtio_blk_config.c reads what the device says of itself, virtio_blk_queue.c moves
+ * requests through the ring, virtio_blk_sync.c waits for them. Nobody else includes this.
+ */
+#ifndef DRIVERS_VIRTIO_BLK_PRIVATE_H
+#define DRIVERS_VIRTIO_BLK_PRIVATE_H
+
+#include "drivers/virtio/virtio_blk.h"
+#include "lib/work.h"
+#include "virtio/port.h"
+
+/* The most that one request asks: 1 MiB. */
+#define VIRTIO_BLK_MAX_SECTORS 2048u
+
+/* Requests that a blocking call keeps in flight. */
+#define VIRTIO_BLK_SYNC_REQUESTS 8u
+
+/* State of the blocking calls, of which one runs at a time. Guarded by virtio_blk.lock. */
+struct virtio_blk_sync {
+	bool busy;		 /* a call is under way */
+	uint32_t free;		 /* bit n: request[n] is free */
+	int status;		 /* the first error, or 0 */
+	struct port_event event; /* a request is over */
+	struct virtio_blk_request request[VIRTIO_BLK_SYNC_REQUESTS];
+	uint8_t id[VIRTIO_BLK_ID_BYTES] __attribute__((aligned(64)));
+};
+
+struct virtio_blk {
+	struct virtio_device *vdev;
+	struct virtqueue *vq;
+	void *allocation; /* what port_alloc() gave; we lie aligned in it */
+
+	/* Guards all below, the queue, and info.capacity_sectors. */
+	struct port_lock lock;
+	struct virtio_blk_info info;
+	int error;		  /* 0: works; -EIO: failed; -ENODEV: removed */
+	bool reset_done;	  /* a failed device has been reset */
+	bool stuck;		  /* it did not answer a reset, and may still write to our memory */
+	bool unkicked;		  /* buffers were added since the last kick */
+	unsigned int completing;  /* rounds that call done() now, and kick afterwards */
+	unsigned int references;  /* probe's, and a blocking call's: the last one frees */
+	struct list_head pending; /* requests for which the ring had no room */
+	struct list_head finished; /* over, done() not called yet */
+	struct work work;	   /* what an interrupt leaves to a thread */
+	struct virtio_blk_sync sync;
+};
+
+/* --- virtio_blk.c ------------------------------------------------------------------------ */
+
+/* Resets the device for good because of @error (a negative errno); what is in flight or pending
+ * ends with -EIO. Thread context. */
+void virtio_blk_fail(struct virtio_blk *blk, int error);
+
+/* Drops a reference; the last one frees @blk. Thread context. */
+void virtio_blk_put(struct virtio_blk *blk);
+
+/* --- virtio_blk_config.c ----------------------------------------------------------------- */
+
+/* Reads and checks the config space. Needs vq. Returns 0, -EAGAIN or -EINVAL (such a disk is of
+ * no use). */
+int virtio_blk_read_config(struct virtio_blk *blk);
+
+/* The capacity in sectors as the device says now, below 2^55 so that it has a size in bytes.
+ * Returns 0, or -EAGAIN with *@capacity unchanged. Any context. */
+int virtio_blk_read_capacity(struct virtio_device *vdev, uint64_t *capacity);
+
+/* --- virtio_blk_queue.c ------------------------------------------------------------------ */
+
+/* Whether the disk can take @op on @sectors from @sector: 0, -EROFS, -ERANGE. Under the lock. */
+int virtio_blk_check_range(const struct virtio_blk *blk, enum virtio_blk_op op, uint64_t sector,
+			   uint64_t sectors);
+
+/* The queue's callback: a bounded number of rounds, the rest is left to the work item. */
+void virtio_blk_serve(struct virtqueue *vq);
+
+/* Where the queue is broken: refuses new requests and schedules the reset. Under the lock. */
+bool virtio_blk_check_broken(struct virtio_blk *blk);
+
+/* Ends every request with @error. The device must be reset: it uses no buffer any more. */
+void virtio_blk_end_all(struct virtio_blk *blk, int error);
+
+/* --- virtio_blk_sync.c ------------------------------------------------------------------- */
+
+void virtio_blk_sync_init(struct virtio_blk_sync *sync);
+
+#endif

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Requests on their way through the ring (VIRTIO 1.4, 5.2.6). A request goes into the ring, or
+ * where that is full onto the pending list, from which the next completion moves it on. Rounds take
+ * finished requests back: each collects under the lock what the device has finished and refills
+ * the ring, then calls done() without the lock, so that done() may submit again; what it
+ * submitted is published with one kick at the end of the round.
+ */
+#include "drivers/virtio/virtio_blk_private.h"
+
+/* A device that is always done cannot keep us in the interrupt for more than this many rounds. */
+#define BLK_ROUNDS 4u
+
+/* A status byte no device writes: a request that comes back with it was not answered. */
+#define BLK_STATUS_UNWRITTEN 0xffu
+
+/* --- checks ------------------------------------------------------------------------------ */
+
+int virtio_blk_check_range(const struct virtio_blk *blk, enum virtio_blk_op op, uint64_t sector,
+			   uint64_t sectors)
+{
+	const uint64_t capacity = blk->info.capacity_sectors;
+
+	if (op == VIRTIO_BLK_WRITE && blk->info.read_only)
+		return -EROFS;
+	if (op != VIRTIO_BLK_READ && op != VIRTIO_BLK_WRITE)
+		return 0;
+	if (sector > capacity || sectors > capacity - sector)
+		return -ERANGE;
+	return 0;
+}
+
+static int blk_check_fields(const struct virtio_blk *blk, const struct virtio_blk_request *req)
+{
+	if (!req->done)
+		return -EINVAL;
+	switch (req->op) {
+	case VIRTIO_BLK_READ:
+	case VIRTIO_BLK_WRITE:
+		if (req->sectors == 0 || req->sectors > blk->info.max_request_sectors)
+			return -EINVAL;
+		return req->buf ? 0 : -EINVAL;
+	case VIRTIO_BLK_GET_ID:
+		return req->buf ? 0 : -EINVAL;
+	case VIRTIO_BLK_FLUSH:
+		return 0;
+	}
+	return -EINVAL;
+}
+
+bool virtio_blk_check_broken(struct virtio_blk *blk)
+{
+	if (!blk->vq || !virtqueue_is_broken(blk->vq))
+		return false;
+	if (!blk->error)
+		blk->error = -EIO;
+	/* A reset waits, and we may be in an interrupt. */
+	if (!blk->reset_done)
+		work_schedule(&blk->work);
+	return true;
+}
+
+/* --- into the ring ----------------------------------------------------------------------- */
+
+static uint32_t blk_data_bytes(const struct virtio_blk_request *req)
+{
+	switch (req->op) {
+	case VIRTIO_BLK_READ:
+	case VIRTIO_BLK_WRITE:
+		return req->sectors * VIRTIO_BLK_SECTOR_SIZE;
+	case VIRTIO_BLK_GET_ID:
+		return VIRTIO_BLK_ID_BYTES;
+	case VIRTIO_BLK_FLUSH:
+		break;
+	}
+	return 0;
+}
+
+static void blk_fill_header(const struct virtio_blk *blk, struct virtio_blk_request *req)
+{
+	static const uint32_t types[] = {
+		[VIRTIO_BLK_READ] = VIRTIO_BLK_T_IN,
+		[VIRTIO_BLK_WRITE] = VIRTIO_BLK_T_OUT,
+		[VIRTIO_BLK_FLUSH] = VIRTIO_BLK_T_FLUSH,
+		[VIRTIO_BLK_GET_ID] = VIRTIO_BLK_T_GET_ID,
+	};
+	const bool data = req->op == VIRTIO_BLK_READ || req->op == VIRTIO_BLK_WRITE;
+
+	req->header.type = cpu_to_virtio32(blk->vdev, types[req->op]);
+	req->header.reserved = 0;
+	req->header.sector = cpu_to_virtio64(blk->vdev, data ? req->sector : 0);
+	req->device_status = BLK_STATUS_UNWRITTEN;
+}
+
+/* Cuts @bytes (above 0) at @buf into segments of at most size_max bytes. */
+static void blk_fill_segments(const struct virtio_blk *blk, struct scatterlist *sg, uint8_t *buf,
+			      uint32_t bytes)
+{
+	sg_init_table(sg, DIV_ROUND_UP(bytes, blk->info.size_max));
+	while (bytes > 0) {
+		uint32_t length = MIN(bytes, blk->info.size_max);
+
+		sg_set_buf(sg++, buf, length);
+		buf += length;
+		bytes -= length;
+	}
+}
+
+/* Header, data, status, each in descriptors of its own, as a legacy device without ANY_LAYOUT
+ * demands (5.2.6.4) and any other accepts. */
+static int blk_add_to_ring(struct virtio_blk *blk, struct virtio_blk_request *req)
+{
+	struct scatterlist header, data[VIRTIO_BLK_MAX_SEGS], status;
+	struct scatterlist *sgs[3];
+	const uint32_t bytes = blk_data_bytes(req);
+	unsigned int out = 0, in = 0;
+
+	sg_init_one(&header, &req->header, sizeof(req->header));
+	sg_init_one(&status, &req->device_status, sizeof(req->device_status));
+	sgs[out++] = &header;
+	if (bytes > 0) {
+		blk_fill_segments(blk, data, req->buf, bytes);
+		sgs[1] = data;
+		if (req->op == VIRTIO_BLK_WRITE)
+			out++;
+		else
+			in++;
+	}
+	sgs[out + in] = &status;
+	in++;
+	return virtqueue_add_sgs(blk->vq, sgs, out, in, req, GFP_ATOMIC);
+}
+
+/* Returns 0, -EAGAIN (once something comes back there will be room), -ENOMEM, -EIO. */
+static int blk_send(struct virtio_blk *blk, struct virtio_blk_request *req)
+{
+	int err = blk_add_to_ring(blk, req);
+
+	if (!err) {
+		blk->unkicked = true;
+		return 0;
+	}
+	if ((err == -ENOSPC || err == -ENOMEM) && virtqueue_in_flight(blk->vq) > 0)
+		return -EAGAIN;
+	virtio_blk_check_broken(blk);
+	return err == -ENOMEM ? -ENOMEM : -EIO;
+}
+
+/* Whether the device is to be notified; the caller does so after it has dropped the lock. While
+ * done() functions run, their round kicks for all. */
+static bool blk_kick_prepare(struct virtio_blk *blk)
+{
+	if (!blk->unkicked || blk->completing > 0 || blk->error)
+		return false;
+	blk->unkicked = false;
+	return virtqueue_kick_prepare(blk->vq);
+}
+
+static void blk_notify(struct virtio_blk *blk, bool notify)
+{
+	unsigned long state;
+
+	if (!notify || virtqueue_notify(blk->vq))
+		return;
+	state = port_lock(&blk->lock);
+	virtio_blk_check_broken(blk);
+	port_unlock(&blk->lock, state);
+}
+
+/* Notes the result of @req; done() is called by the next round. */
+static void blk_finish(struct virtio_blk *blk, struct virtio_blk_request *req, int status)
+{
+	req->status = status;
+	list_add_tail(&req->node, &blk->finished);
+}
+
+static int blk_start(struct virtio_blk *blk, struct virtio_blk_request *req)
+{
+	int err = virtio_blk_check_range(blk, req->op, req->sector, req->sectors);
+
+	if (err)
+		return err;
+	if (req->op == VIRTIO_BLK_FLUSH && !blk->info.flush) {
+		/* No cache, nothing to do; done() comes later all the same, as always. */
+		blk_finish(blk, req, 0);
+		work_schedule(&blk->work);
+		return 0;
+	}
+	blk_fill_header(blk, req);
+	/* Nobody overtakes those who wait already. */
+	err = list_empty(&blk->pending) ? blk_send(blk, req) : -EAGAIN;
+	if (err != -EAGAIN)
+		return err;
+	list_add_tail(&req->node, &blk->pending);
+	return 0;
+}
+
+int virtio_blk_add(struct virtio_blk *blk, struct virtio_blk_request *req)
+{
+	unsigned long state;
+	int err = blk_check_fields(blk, req);
+
+	if (err)
+		return err;
+	state = port_lock(&blk->lock);
+	err = blk->error;
+	if (!err)
+		err = blk_start(blk, req);
+	port_unlock(&blk->lock, state);
+	return err;
+}
+
+void virtio_blk_kick(struct virtio_blk *blk)
+{
+	unsigned long state = port_lock(&blk->lock);
+	bool notify = blk_kick_prepare(blk);
+
+	port_unlock(&blk->lock, state);
+	blk_notify(blk, notify);
+}
+
+int virtio_blk_submit(struct virtio_blk *blk, struct virtio_blk_request *req)
+{
+	int err = virtio_blk_add(blk, req);
+
+	if (!err)
+		virtio_blk_kick(blk);
+	return err;
+}
+
+/* --- out of the ring --------------------------------------------------------------------- */
+
+/*
+ * The result of a request for which the device says it wrote @len bytes. Success is believed only
+ * where all data of a read was written: beyond @len there are old contents of the buffer (2.7.8.3).
+ * Legacy devices report any length (5.2.6.3). The status byte needs no length: it was
+ * BLK_STATUS_UNWRITTEN before.
+ */
+static int blk_result(const struct virtio_blk *blk, const struct virtio_blk_request *req,
+		      unsigned int len)
+{
+	/* Read once: the device could change it under our eyes. */
+	const uint8_t status = *(const volatile uint8_t *)&req->device_status;
+
+	if (status == VIRTIO_BLK_S_UNSUPP)
+		return -EOPNOTSUPP;
+	if (status != VIRTIO_BLK_S_OK)
+		return -EIO;
+	if (req->op != VIRTIO_BLK_READ || blk->vdev->legacy)
+		return 0;
+	return len >= blk_data_bytes(req) ? 0 : -EIO;
+}
+
+/* Bounded by the ring: nothing is added meanwhile. */
+static void blk_collect(struct virtio_blk *blk)
+{
+	struct virtio_blk_request *req;
+	unsigned int len;
+
+	while ((req = virtqueue_get_buf(blk->vq, &len)) != NULL)
+		blk_finish(blk, req, blk_result(blk, req, len));
+}
+
+static struct virtio_blk_request *blk_first(struct list_head *list)
+{
+	return list_entry(list->next, struct virtio_blk_request, node);
+}
+
+static void blk_send_pending(struct virtio_blk *blk)
+{
+	while (!blk->error && !list_empty(&blk->pending)) {
+		struct virtio_blk_request *req = blk_first(&blk->pending);
+		/* The disk may have shrunk while the request waited (5.2.6.1). */
+		int err = virtio_blk_check_range(blk, req->op, req->sector, req->sectors);
+
+		if (!err)
+			err = blk_send(blk, req);
+		if (err == -EAGAIN)
+			return;
+		list_del_init(&req->node);
+		if (err)
+			blk_finish(blk, req, err);
+	}
+}
+
+static void blk_move_all(struct list_head *from, struct list_head *to)
+{
+	while (!list_empty(from)) {
+		struct list_head *node = from->next;
+
+		list_del_init(node);
+		list_add_tail(node, to);
+	}
+}
+
+/* The request is its owner's again as soon as done() is called. */
+static void blk_call_done(struct list_head *over)
+{
+	while (!list_empty(over)) {
+		struct virtio_blk_request *req = blk_first(over);
+
+		list_del_init(&req->node);
+		req->done(req);
+	}
+}
+
+/* Takes finished requests into @over and refills the ring. Interrupts stay off until the end of
+ * the round: what the device finishes meanwhile is found there. */
+static void blk_begin_round(struct virtio_blk *blk, struct list_head *over)
+{
+	unsigned long state = port_lock(&blk->lock);
+	bool notify;
+
+	virtqueue_disable_cb(blk->vq);
+	blk_collect(blk);
+	blk_send_pending(blk);
+	blk_move_all(&blk->finished, over);
+	notify = blk_kick_prepare(blk);
+	blk->completing++;
+	port_unlock(&blk->lock, state);
+	blk_notify(blk, notify);
+}
+
+/* Returns whether there is more to take, for which no interrupt may come. */
+static bool blk_end_round(struct virtio_blk *blk)
+{
+	unsigned long state = port_lock(&blk->lock);
+	bool notify, more = false;
+
+	blk->completing--;
+	notify = blk_kick_prepare(blk);
+	if (!virtio_blk_check_broken(blk))
+		more = !virtqueue_enable_cb(blk->vq) || !list_empty(&blk->finished);
+	port_unlock(&blk->lock, state);
+	blk_notify(blk, notify);
+	return more;
+}
+
+void virtio_blk_serve(struct virtqueue *vq)
+{
+	struct virtio_blk *blk = vq->priv;
+	unsigned int round;
+
+	for (round = 0; round < BLK_ROUNDS; round++) {
+		struct list_head over = LIST_HEAD_INIT(over);
+
+		blk_begin_round(blk, &over);
+		blk_call_done(&over);
+		if (!blk_end_round(blk))
+			return;
+	}
+	work_schedule(&blk->work);
+}
+
+void virtio_blk_end_all(struct virtio_blk *blk, int error)
+{
+	struct list_head over = LIST_HEAD_INIT(over);
+	struct virtio_blk_request *req;
+	unsigned long state = port_lock(&blk->lock);
+
+	while (blk->vq && (req = virtqueue_detach_unused_buf(blk->vq)) != NULL)
+		blk_finish(blk, req, error);
+	while (!list_empty(&blk->pending)) {
+		req = blk_first(&blk->pending);
+		list_del_init(&req->node);
+		blk_finish(blk, req, error);
+	}
+	blk_move_all(&blk->finished, &over);
+	port_unlock(&blk->lock, state);
+	blk_call_done(&over);
+}

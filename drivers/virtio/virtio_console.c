@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Driver of the console device (VIRTIO 1.4, 5.3), port 0: what it agrees on with the device, the
+ * terminal's size, and its life from probe to removal. Characters travel in
+ * virtio_console_queue.c.
+ */
+#include "drivers/virtio/virtio_console_private.h"
+
+static struct virtio_driver virtio_console_driver;
+
+/* Reads the size of the terminal. Interrupt context, or probe. */
+static void console_config_changed(struct virtio_device *vdev)
+{
+	struct virtio_console *con = vdev->priv;
+	uint16_t size[2]; /* columns, rows */
+	unsigned long state;
+
+	if (!con || !virtio_has_feature(vdev, VIRTIO_CONSOLE_F_SIZE))
+		return;
+	state = port_lock(&con->lock);
+	if (!virtio_cread_bytes(vdev, VIRTIO_CONSOLE_CONFIG_COLS, size, sizeof(size), 2)) {
+		con->tty.cols = virtio16_to_cpu(vdev, size[0]);
+		con->tty.rows = virtio16_to_cpu(vdev, size[1]);
+	}
+	port_unlock(&con->lock, state);
+}
+
+/* --- life of a device -------------------------------------------------------------------- */
+
+static int console_find_vqs(struct virtio_console *con)
+{
+	static const struct virtqueue_info infos[] = {
+		[VIRTIO_CONSOLE_VQ_RX] = {.name = "rx", .callback = console_rx_callback},
+		[VIRTIO_CONSOLE_VQ_TX] = {.name = "tx", .callback = console_tx_callback},
+	};
+	struct virtqueue *vqs[ARRAY_SIZE(infos)];
+	int ret = virtio_find_vqs(con->vdev, ARRAY_SIZE(infos), vqs, infos);
+
+	if (ret)
+		return ret;
+	con->rx_vq = vqs[VIRTIO_CONSOLE_VQ_RX];
+	con->tx_vq = vqs[VIRTIO_CONSOLE_VQ_TX];
+	con->rx_vq->priv = con;
+	con->tx_vq->priv = con;
+	return 0;
+}
+
+static void console_destroy(struct virtio_console *con)
+{
+	con->vdev->priv = NULL;
+	console_queues_destroy(con);
+	port_free(con);
+}
+
+static int console_probe(struct virtio_device *vdev)
+{
+	struct virtio_console *con = port_alloc(sizeof(*con));
+	int ret;
+
+	if (!con)
+		return -ENOMEM;
+	con->vdev = vdev;
+	con->tty = console_tty;
+	con->tty.name = vdev->dev.name;
+	port_lock_init(&con->lock);
+	port_event_init(&con->tx_event);
+
+	ret = console_find_vqs(con);
+	if (!ret)
+		ret = console_queues_init(con);
+	if (ret) {
+		console_destroy(con);
+		return ret;
+	}
+
+	vdev->priv = con;
+	virtio_device_ready(vdev);
+	virtqueue_kick(con->rx_vq);
+	/* Once it is ready, so that no change of the size falls between. */
+	console_config_changed(vdev);
+	return 0;
+}
+
+static void console_remove(struct virtio_device *vdev)
+{
+	console_destroy(vdev->priv);
+}
+
+static const unsigned int console_features[] = {
+	VIRTIO_CONSOLE_F_SIZE,
+};
+
+static struct virtio_driver virtio_console_driver = {
+	.name = "virtio_console",
+	.device_id = VIRTIO_ID_CONSOLE,
+	.features = console_features,
+	.feature_count = ARRAY_SIZE(console_features),
+	.probe = console_probe,
+	.remove = console_remove,
+	.config_changed = console_config_changed,
+};
+
+void virtio_console_init(void)
+{
+	virtio_register_driver(&virtio_console_driver);
+}
+
+/* --- for users --------------------------------------------------------------------------- */
+
+struct virtio_console *virtio_console_find(unsigned int n)
+{
+	struct virtio_device *vdev;
+
+	virtio_for_each_device (vdev) {
+		if (vdev->driver == &virtio_console_driver && vdev->priv && n-- == 0)
+			return vdev->priv;
+	}
+	return NULL;
+}
+
+struct virtio_device *virtio_console_device(struct virtio_console *con)
+{
+	return con->vdev;
+}
+
+struct tty *virtio_console_tty(struct virtio_console *con)
+{
+	return &con->tty;
+}
+
+void virtio_console_set_input_callback(struct virtio_console *con, void (*fn)(void *arg), void *arg)
+{
+	unsigned long state = port_lock(&con->lock);
+
+	con->input_fn = fn;
+	con->input_arg = arg;
+	port_unlock(&con->lock, state);
+}
+
+void virtio_console_get_stats(struct virtio_console *con, struct virtio_console_stats *stats)
+{
+	unsigned long state = port_lock(&con->lock);
+
+	*stats = con->stats;
+	port_unlock(&con->lock, state);
+}

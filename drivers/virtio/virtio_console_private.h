@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The inside of the console driver: what virtio_console.c (the device's life and configuration) and
+ * virtio_console_queue.c (the terminal and both queues) share. Nobody else includes this.
+ */
+#ifndef DRIVERS_VIRTIO_CONSOLE_PRIVATE_H
+#define DRIVERS_VIRTIO_CONSOLE_PRIVATE_H
+
+#include "drivers/virtio/virtio_console.h"
+#include "drivers/virtio/wire/virtio_console.h"
+#include "virtio/port.h"
+
+#define CONSOLE_RX_BUFFERS 8u
+#define CONSOLE_TX_BUFFERS 16u
+#define CONSOLE_INPUT_LEN  4096u /* a power of two */
+
+/* One buffer; the token of the queues. */
+struct console_buffer {
+	struct console_buffer *next; /* in a free list */
+	char *data;		     /* 256 bytes, see virtio_console_queue.c */
+};
+
+struct virtio_console {
+	struct virtio_device *vdev;
+	struct virtqueue *rx_vq, *tx_vq;
+	struct tty tty;
+	struct port_lock lock; /* guards the queues and all below */
+	struct console_buffer *rx_free, *tx_free;
+	bool failed;	 /* a queue is broken: nothing more is sent or received */
+	bool tx_waiting; /* somebody waits for the device to take output */
+	struct port_event tx_event;
+	void (*input_fn)(void *arg);
+	void *input_arg;
+	struct virtio_console_stats stats;
+	unsigned int input_head, input_tail; /* bytes ever put in and taken out */
+	char input[CONSOLE_INPUT_LEN];
+	struct console_buffer buffers[CONSOLE_RX_BUFFERS + CONSOLE_TX_BUFFERS];
+	void *memory; /* that the buffers point into */
+};
+
+/* The operations of the terminal. */
+extern const struct tty console_tty;
+
+/* Makes the buffers and offers the first of them; the device learns of them with a kick. Returns 0 or
+ * -ENOMEM; console_queues_destroy() in any case. */
+int console_queues_init(struct virtio_console *con);
+
+/* Takes back what is in the queues, which the device no longer uses, and frees queues and buffers. */
+void console_queues_destroy(struct virtio_console *con);
+
+/* The callbacks of the queues. */
+vq_callback_t console_rx_callback, console_tx_callback;
+
+#endif

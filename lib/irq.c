@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Lines and their handlers. A line holds a chain of actions from a static pool, so nothing is
+ * allocated. Chains change in thread context with IRQs masked; the dispatcher, which runs with
+ * IRQs masked, only reads them. A line that nobody claims again and again is masked: otherwise a
+ * device that screams would leave the machine no time for anything else.
+ */
+#include <errno.h>
+#include <arch/cpu.h>
+#include "lib/irq.h"
+#include "lib/log.h"
+
+#define ACTIONS	      128
+#define UNHANDLED_MAX 100000u /* in a row, until the line is masked */
+#define BATCH_MAX     64      /* interrupts served for one exception */
+
+struct irq_action {
+	irq_handler_t handler;
+	void *dev_id;
+	const char *name;
+	unsigned int flags;
+	struct irq_action *next;
+};
+
+struct irq_line {
+	struct irq_action *actions;
+	struct irq_stats stats;
+	unsigned int unhandled_in_row;
+};
+
+static const struct irq_chip *chip;
+static struct irq_line lines[IRQ_LINES];
+static struct irq_action pool[ACTIONS]; /* free where handler is NULL */
+static unsigned long spurious;
+static unsigned long taken;
+static bool handling;
+
+void irq_set_chip(const struct irq_chip *new_chip)
+{
+	chip = new_chip;
+}
+
+const char *irq_chip_name(void)
+{
+	return chip ? chip->name : "none";
+}
+
+static bool flags_valid(unsigned int flags)
+{
+	unsigned int trigger = flags & IRQF_TRIGGER_MASK;
+
+	/* At most one trigger bit. */
+	return !(flags & ~(IRQF_TRIGGER_MASK | IRQF_SHARED)) && !(trigger & (trigger - 1));
+}
+
+static struct irq_action *find_free_action(void)
+{
+	for (int i = 0; i < ACTIONS; i++) {
+		if (!pool[i].handler)
+			return &pool[i];
+	}
+	return NULL;
+}
+
+/* Whether a handler with @flags and @dev_id may join those on @line. */
+static int check_sharing(const struct irq_line *line, unsigned int flags, const void *dev_id)
+{
+	const struct irq_action *action;
+
+	for (action = line->actions; action; action = action->next) {
+		if (action->dev_id == dev_id)
+			return -EINVAL;
+		if (!(action->flags & flags & IRQF_SHARED) || action->flags != flags)
+			return -EBUSY;
+	}
+	return 0;
+}
+
+/* Fills in @action, appends it to the line and unmasks that. IRQs are masked. */
+static int install(int irq, struct irq_action *action, const struct irq_action *init)
+{
+	struct irq_line *line = &lines[irq];
+	unsigned int trigger = init->flags & IRQF_TRIGGER_MASK;
+	struct irq_action **end = &line->actions;
+	int err;
+
+	if (!line->actions && trigger) {
+		err = chip->set_type(irq, trigger);
+		if (err)
+			return err;
+	}
+	*action = *init;
+	while (*end)
+		end = &(*end)->next;
+	*end = action;
+	line->unhandled_in_row = 0;
+	chip->enable(irq);
+	return 0;
+}
+
+int request_irq(int irq, irq_handler_t handler, unsigned int flags, const char *name, void *dev_id)
+{
+	const struct irq_action init = {
+		.handler = handler, .dev_id = dev_id, .name = name, .flags = flags};
+	struct irq_action *action;
+	unsigned long state;
+	int err;
+
+	if (irq < 0 || irq >= IRQ_LINES || !handler || !chip || !flags_valid(flags))
+		return -EINVAL;
+	err = check_sharing(&lines[irq], flags, dev_id);
+	if (err)
+		return err;
+	action = find_free_action();
+	if (!action)
+		return -ENOMEM;
+	state = irq_save();
+	err = install(irq, action, &init);
+	irq_restore(state);
+	return err;
+}
+
+int free_irq(int irq, void *dev_id)
+{
+	struct irq_action **link, *action;
+	unsigned long state;
+
+	if (irq < 0 || irq >= IRQ_LINES)
+		return -ENOENT;
+	link = &lines[irq].actions;
+	while (*link && (*link)->dev_id != dev_id)
+		link = &(*link)->next;
+	action = *link;
+	if (!action)
+		return -ENOENT;
+	state = irq_save();
+	*link = action->next;
+	action->handler = NULL;
+	if (!lines[irq].actions)
+		chip->disable(irq);
+	irq_restore(state);
+	return 0;
+}
+
+static void count_unhandled(int irq, struct irq_line *line)
+{
+	line->stats.unhandled++;
+	if (++line->unhandled_in_row < UNHANDLED_MAX)
+		return;
+	chip->disable(irq);
+	line->unhandled_in_row = 0;
+	log_error("irq %d: masked, nobody claimed %u interrupts in a row", irq, UNHANDLED_MAX);
+}
+
+/* Every sharer is asked: an edge that two devices raise together comes once. */
+static void handle_line(int irq)
+{
+	struct irq_line *line = &lines[irq];
+	irqreturn_t result = IRQ_NONE;
+	struct irq_action *action;
+
+	line->stats.count++;
+	for (action = line->actions; action; action = action->next) {
+		if (action->handler(irq, action->dev_id) == IRQ_HANDLED)
+			result = IRQ_HANDLED;
+	}
+	if (result == IRQ_HANDLED)
+		line->unhandled_in_row = 0;
+	else
+		count_unhandled(irq, line);
+}
+
+void irq_handle(void)
+{
+	int served;
+
+	if (!chip)
+		return;
+	handling = true;
+	/* The bound lets the interrupted code get on even where a line never falls silent. */
+	for (served = 0; served < BATCH_MAX; served++) {
+		int irq = chip->acknowledge();
+
+		if (irq < 0 || irq >= IRQ_LINES)
+			break;
+		handle_line(irq);
+		chip->end(irq);
+	}
+	if (served == 0)
+		spurious++;
+	taken++;
+	handling = false;
+}
+
+bool in_interrupt(void)
+{
+	return handling;
+}
+
+struct irq_stats irq_get_stats(int irq)
+{
+	if (irq < 0 || irq >= IRQ_LINES)
+		return (struct irq_stats){0};
+	return lines[irq].stats;
+}
+
+unsigned long irq_spurious_count(void)
+{
+	return spurious;
+}
+
+unsigned long irq_taken_count(void)
+{
+	return taken;
+}
+
+void irq_for_each(void (*visit)(int irq, const char *name, void *arg), void *arg)
+{
+	for (int irq = 0; irq < IRQ_LINES; irq++) {
+		for (struct irq_action *a = lines[irq].actions; a; a = a->next)
+			visit(irq, a->name, arg);
+	}
+}

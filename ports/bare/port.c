@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * virtio/port.h on the bare machine. One CPU: masking IRQs is the lock, and an event is a flag
+ * that an interrupt handler sets while the waiter sleeps.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <arch/cpu.h>
+#include "lib/timer.h"
+#include "ports/bare/bare.h"
+#include "virtio/port.h"
+
+/* Structures that a device accesses ask for a cache line of their own, and no type for more. */
+#define PORT_ALIGN 64u
+
+void *port_alloc(size_t size)
+{
+	size_t bytes = ALIGN_UP(size, PORT_ALIGN);
+	void *ptr;
+
+	if (bytes < size)
+		return NULL;
+	ptr = memalign(PORT_ALIGN, MAX(bytes, PORT_ALIGN));
+	if (ptr)
+		memset(ptr, 0, bytes);
+	return ptr;
+}
+
+void port_free(void *ptr)
+{
+	free(ptr);
+}
+
+void port_lock_init(struct port_lock *lock)
+{
+	lock->impl = NULL;
+}
+
+unsigned long port_lock(struct port_lock *lock)
+{
+	(void)lock;
+	return irq_save();
+}
+
+void port_unlock(struct port_lock *lock, unsigned long state)
+{
+	(void)lock;
+	irq_restore(state);
+}
+
+void port_event_init(struct port_event *event)
+{
+	event->signalled = false;
+	event->impl = NULL;
+}
+
+void port_event_signal(struct port_event *event)
+{
+	event->signalled = true;
+}
+
+int port_event_wait(struct port_event *event, uint64_t timeout_ns)
+{
+	uint64_t deadline = deadline_after(timeout_ns);
+
+	while (!event->signalled) {
+		if (deadline_passed(deadline))
+			return -ETIMEDOUT;
+		bare_idle(deadline);
+	}
+	event->signalled = false;
+	return 0;
+}
+
+void port_delay_ns(uint64_t ns)
+{
+	delay_ns(ns);
+}
+
+uint64_t port_now_ns(void)
+{
+	return clock_ns();
+}
+
+void port_log(enum log_level level, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	log_vmessage(level, fmt, args);
+	va_end(args);
+}

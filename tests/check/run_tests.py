@@ -1,0 +1,122 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs the host programs of tests/unit and the pytest folder tests/qemu, and adds up both.
+
+The last line of output is "N passed, N failed" (and ", N skipped" where tests were skipped). The
+exit status is 0 only where something passed and nothing failed: a program that crashes, hangs,
+or ends before the tests it announced counts the missing ones as failed.
+"""
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+
+UNIT_TIMEOUT_S = 300
+PLAN = re.compile(r"^1\.\.(\d+)\s*$")
+# Not anchored: what the tested code prints may stand before it on the same line.
+RESULT = re.compile(r"(?P<no>not )?ok (?P<number>\d+) (?P<skip># SKIP|-)")
+
+
+class Sum:
+    def __init__(self, passed=0, failed=0, skipped=0):
+        self.passed, self.failed, self.skipped = passed, failed, skipped
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def __str__(self):
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        return f"{self.passed} passed, {self.failed} failed{skipped}"
+
+
+def count_tap(output, status):
+    """The sum of one cmocka program's TAP output; @status is its exit status."""
+    total, planned = Sum(), 0
+    for line in output.splitlines():
+        if match := PLAN.match(line):
+            planned += int(match[1])
+        elif match := RESULT.search(line):
+            if match["skip"] == "# SKIP":
+                total.skipped += 1
+            elif match["no"]:
+                total.failed += 1
+            else:
+                total.passed += 1
+    total.failed += max(0, planned - total.passed - total.failed - total.skipped)
+    if (status != 0 or planned == 0) and total.failed == 0:
+        total.failed = 1
+    return total
+
+
+def run_unit(program):
+    env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
+    env.setdefault("ASAN_OPTIONS", "detect_stack_use_after_return=1")
+    env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
+    try:
+        done = subprocess.run([program], env=env, stdin=subprocess.DEVNULL, timeout=UNIT_TIMEOUT_S,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        output, status = done.stdout.decode(errors="replace"), done.returncode
+    except subprocess.TimeoutExpired as late:
+        output = (late.stdout or b"").decode(errors="replace")
+        output += f"\nended after {UNIT_TIMEOUT_S} s\n"
+        status = 1
+    return program, count_tap(output, status), output
+
+
+def run_units(programs, workers):
+    total = Sum()
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        for program, result, output in pool.map(run_unit, programs):
+            if result.failed:
+                print(output.rstrip())
+            print(f"{pathlib.Path(program).name}: {result}", flush=True)
+            total.add(result)
+    return total
+
+
+def count_junit(report, status):
+    total = Sum()
+    if report.exists():
+        for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+            failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+            skipped = int(suite.get("skipped", 0))
+            total.add(Sum(int(suite.get("tests", 0)) - failed - skipped, failed, skipped))
+    # 5: pytest found no test.
+    if status not in (0, 5) and total.failed == 0:
+        total.failed = 1
+    return total
+
+
+def run_pytest(folder, workers, report, extra):
+    report.unlink(missing_ok=True)
+    report.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-n", str(workers), f"--junitxml={report}",
+               *extra, folder]
+    status = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
+    return count_junit(report, status)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--pytest", metavar="FOLDER", help="a folder of pytest files")
+    parser.add_argument("--report", type=pathlib.Path, default="build/test/qemu.xml")
+    parser.add_argument("--pytest-args", default="", help="options for pytest, in one word")
+    parser.add_argument("programs", nargs="*", help="cmocka programs")
+    args = parser.parse_args()
+
+    total = run_units(args.programs, args.workers)
+    if args.pytest:
+        total.add(run_pytest(args.pytest, args.workers, args.report, args.pytest_args.split()))
+    print(total, flush=True)
+    return 0 if total.passed and not total.failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The core of the reference device: what every type has, whatever its transport and its ring
+ * format: its life, its queues, the copying of buffers, and the order in which devices and
+ * interrupts run.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "tests/device/dma_test.h"
+#include "tests/device/refdev.h"
+#include "tests/device/violation.h"
+
+/* More interrupts than that without an end: nobody acknowledges them. */
+#define STORM 1000
+
+static struct refdev *devices;
+static bool (*cpu_masked)(void);
+static void (*context_hook)(bool enter);
+
+struct refdev *refdev_find(const volatile void *reg, unsigned int *offset);
+
+struct refdev *refdev_find(const volatile void *reg, unsigned int *offset)
+{
+	struct refdev *dev;
+
+	for (dev = devices; dev; dev = dev->next) {
+		uintptr_t delta = (uintptr_t)reg - (uintptr_t)dev->base;
+
+		if (delta < REFDEV_MMIO_SIZE) {
+			*offset = (unsigned int)delta;
+			return dev;
+		}
+	}
+	return NULL;
+}
+
+struct refdev *refdev_new(const struct refdev_type *type, uint32_t version, unsigned int nqueues,
+			  uint32_t queue_size)
+{
+	struct refdev *dev = calloc(1, sizeof(*dev));
+	unsigned int i;
+
+	dev->base = mmap(NULL, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	dev->type = type;
+	dev->device_id = type ? type->id : 0;
+	dev->version = version;
+	dev->offered = BIT_ULL(REF_F_INDIRECT) | BIT_ULL(REF_F_EVENT_IDX);
+	if (version >= 2)
+		dev->offered |= BIT_ULL(REF_F_VERSION_1) | BIT_ULL(REF_F_ACCESS_PLATFORM);
+	dev->nqueues = nqueues;
+	for (i = 0; i < nqueues; i++) {
+		dev->queues[i].dev = dev;
+		dev->queues[i].index = i;
+		dev->queues[i].size_max = queue_size;
+	}
+	dev->next = devices;
+	devices = dev;
+	return dev;
+}
+
+void refdev_free(struct refdev *dev)
+{
+	struct refdev **link;
+	unsigned int i;
+
+	for (link = &devices; *link != dev; link = &(*link)->next)
+		;
+	*link = dev->next;
+	for (i = 0; i < dev->nqueues; i++) {
+		if (dev->queues[i].ready)
+			violation("queue %u still in use at the end", i);
+		refdev_queue_disable(&dev->queues[i]);
+	}
+	if (dev->type && dev->type->free)
+		dev->type->free(dev);
+	munmap(dev->base, PAGE_SIZE);
+	free(dev);
+}
+
+void *refdev_base(struct refdev *dev)
+{
+	return dev->base;
+}
+
+void refdev_connect(struct refdev *dev, irqreturn_t (*handler)(int irq, void *dev_id), void *dev_id)
+{
+	dev->handler = handler;
+	dev->dev_id = dev_id;
+}
+
+void refdev_set_masked(bool (*masked)(void))
+{
+	cpu_masked = masked;
+}
+
+void refdev_set_context_hook(void (*hook)(bool enter))
+{
+	context_hook = hook;
+}
+
+bool refdev_negotiated(const struct refdev *dev, unsigned int bit)
+{
+	return dev->accepted & BIT_ULL(bit);
+}
+
+/* --- life ---------------------------------------------------------------------------------- */
+
+/* 2.4.1, 4.2.2.1#5: everything that the driver has set up is gone. */
+void refdev_reset(struct refdev *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->nqueues; i++)
+		refdev_queue_disable(&dev->queues[i]);
+	dev->status = 0;
+	dev->accepted = 0;
+	dev->interrupt_status = 0;
+	dev->device_sel_written = dev->driver_sel_written = false;
+	dev->queue_sel_written = dev->driver_features_written = false;
+	dev->guest_page_size = 0;
+	dev->resets++;
+	if (dev->type && dev->type->reset)
+		dev->type->reset(dev);
+}
+
+void refdev_queue_enable(struct refdev_queue *q)
+{
+	q->ops = &refdev_split_ops;
+	if (refdev_negotiated(q->dev, REF_F_RING_PACKED))
+		violation("a packed ring was negotiated, which nobody offered");
+	q->event_idx = refdev_negotiated(q->dev, REF_F_EVENT_IDX);
+	q->indirect = refdev_negotiated(q->dev, REF_F_INDIRECT);
+	q->ready = true;
+	q->ops->enable(q);
+}
+
+void refdev_queue_disable(struct refdev_queue *q)
+{
+	if (q->ops)
+		q->ops->disable(q);
+	q->ops = NULL;
+	q->ready = false;
+	q->notified = false;
+	q->size = 0;
+	q->desc = q->driver = q->device = 0;
+	memset(q->addr_written, 0, sizeof(q->addr_written));
+	q->must_read_ready = false;
+}
+
+void refdev_release(struct refdev *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->nqueues; i++)
+		dev->queues[i].notified = dev->queues[i].ready;
+}
+
+void refdev_raise(struct refdev *dev, uint32_t bits)
+{
+	dev->interrupt_status |= bits;
+}
+
+void refdev_config_change(struct refdev *dev, unsigned int offset, const void *data,
+			  unsigned int len)
+{
+	memcpy(dev->config + offset, data, len);
+	dev->generation++;
+	refdev_raise(dev, REF_INT_CONFIG);
+}
+
+void refdev_needs_reset(struct refdev *dev)
+{
+	dev->status |= REF_S_NEEDS_RESET;
+	if (dev->status & REF_S_DRIVER_OK)
+		refdev_raise(dev, REF_INT_CONFIG);
+}
+
+/* --- running ------------------------------------------------------------------------------- */
+
+/* A wired, level-triggered interrupt: the handler is called until the line falls. */
+static bool deliver(struct refdev *dev)
+{
+	unsigned int calls;
+
+	if (!dev->interrupt_status || !dev->handler || dev->in_handler || dev->lies.no_interrupts)
+		return false;
+	for (calls = 0; dev->interrupt_status && calls < STORM; calls++) {
+		if (cpu_masked && cpu_masked())
+			return calls;
+		dev->in_handler = true;
+		dev->interrupts++;
+		if (context_hook)
+			context_hook(true);
+		dev->handler(0, dev->dev_id);
+		if (context_hook)
+			context_hook(false);
+		dev->in_handler = false;
+	}
+	if (calls == STORM) {
+		violation("interrupt storm: status %#x is never acknowledged",
+			  dev->interrupt_status);
+		dev->interrupt_status = 0;
+	}
+	return true;
+}
+
+static bool work(struct refdev *dev)
+{
+	bool moved = false;
+	unsigned int i;
+
+	if (dev->hold || !(dev->status & REF_S_DRIVER_OK) || dev->lies.ignore_notify ||
+	    (dev->status & REF_S_NEEDS_RESET))
+		return false;
+	for (i = 0; i < dev->nqueues; i++) {
+		struct refdev_queue *q = &dev->queues[i];
+
+		if (!q->ready || !(q->notified || q->polling))
+			continue;
+		moved |= q->notified;
+		q->notified = false;
+		dev->type->process(dev, q);
+	}
+	return moved;
+}
+
+bool refdev_pump(void)
+{
+	bool moved, any = false;
+	unsigned int rounds = 0;
+	struct refdev *dev;
+
+	do {
+		moved = false;
+		for (dev = devices; dev; dev = dev->next)
+			moved |= work(dev) | deliver(dev);
+		any |= moved;
+	} while (moved && ++rounds < STORM);
+	return any;
+}
+
+/* --- buffers ------------------------------------------------------------------------------- */
+
+bool refdev_pop(struct refdev_queue *q, struct refdev_chain *chain)
+{
+	if (!q->ready) {
+		violation("test: a queue is used that is not ready");
+		return false;
+	}
+	if (!q->ops->pop(q, chain))
+		return false;
+	q->popped++;
+	return true;
+}
+
+void refdev_push(struct refdev_queue *q, const struct refdev_chain *chain, uint32_t len)
+{
+	q->ops->push(q, chain, len);
+	q->pushed++;
+}
+
+void refdev_interrupt(struct refdev_queue *q)
+{
+	if (!q->ops->wants_interrupt(q))
+		return;
+	q->interrupts++;
+	refdev_raise(q->dev, REF_INT_VRING);
+}
+
+static size_t copy(const struct refdev_chain *chain, bool writable, uint64_t offset, uint8_t *buf,
+		   size_t len)
+{
+	size_t done = 0;
+	unsigned int i;
+
+	for (i = 0; i < chain->nsegs && done < len; i++) {
+		const struct refdev_seg *seg = &chain->segs[i];
+		size_t n;
+		void *mem;
+
+		if (seg->writable != writable)
+			continue;
+		if (offset >= seg->len) {
+			offset -= seg->len;
+			continue;
+		}
+		n = MIN(len - done, (size_t)(seg->len - offset));
+		mem = dma_test_access(seg->addr + offset, n, writable);
+		if (!mem)
+			break;
+		memcpy(writable ? mem : buf + done, writable ? buf + done : mem, n);
+		done += n;
+		offset = 0;
+	}
+	return done;
+}
+
+size_t refdev_read(const struct refdev_chain *chain, uint64_t offset, void *buf, size_t len)
+{
+	return copy(chain, false, offset, buf, len);
+}
+
+size_t refdev_write(const struct refdev_chain *chain, uint64_t offset, const void *buf, size_t len)
+{
+	return copy(chain, true, offset, (uint8_t *)(uintptr_t)buf, len);
+}
+
+void refdev_set_config(struct refdev *dev, unsigned int offset, uint64_t value, unsigned int width)
+{
+	unsigned int i;
+
+	for (i = 0; i < width; i++)
+		dev->config[offset + i] = (uint8_t)(value >> (8 * i));
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A disk in memory behind the block device's requests (VIRTIO 1.4, 5.2.6). It makes no assumption
+ * about how a request is cut into descriptors, except where the specification does.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "tests/device/refdev_types.h"
+#include "tests/device/violation.h"
+
+#define SECTOR 512u
+
+enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8 };
+enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
+
+static const struct refdev_field fields[] = {
+	{ 0, 8, -1, false }, /* capacity */
+	{ 8, 4, REF_BLK_F_SIZE_MAX, false },
+	{ 12, 4, REF_BLK_F_SEG_MAX, false },
+	{ 16, 2, REF_BLK_F_GEOMETRY, false },
+	{ 18, 1, REF_BLK_F_GEOMETRY, false },
+	{ 19, 1, REF_BLK_F_GEOMETRY, false },
+	{ 20, 4, REF_BLK_F_BLK_SIZE, false },
+	{ 24, 1, REF_BLK_F_TOPOLOGY, false },
+	{ 25, 1, REF_BLK_F_TOPOLOGY, false },
+	{ 26, 2, REF_BLK_F_TOPOLOGY, false },
+	{ 28, 4, REF_BLK_F_TOPOLOGY, false },
+	{ 32, 1, REF_BLK_F_WCE, true },
+};
+
+struct refdev_blk *refdev_blk(struct refdev *dev)
+{
+	return dev->priv;
+}
+
+/* What a request's data looks like, for the limits that the device has set. */
+static void check_segments(struct refdev *dev, const struct refdev_chain *c)
+{
+	struct refdev_blk *blk = dev->priv;
+	unsigned int i, data = 0;
+
+	for (i = 1; i + 1 < c->nsegs; i++) {
+		data++;
+		blk->max_seg_bytes = MAX(blk->max_seg_bytes, c->segs[i].len);
+		if (refdev_negotiated(dev, REF_BLK_F_SIZE_MAX) &&
+		    c->segs[i].len > *(uint32_t *)(void *)(dev->config + 8))
+			violation("blk: a segment of %u bytes, over size_max", c->segs[i].len);
+	}
+	blk->max_data_segs = MAX(blk->max_data_segs, data);
+	if (refdev_negotiated(dev, REF_BLK_F_SEG_MAX) &&
+	    data > *(uint32_t *)(void *)(dev->config + 12))
+		violation("blk: %u segments, over seg_max", data);
+}
+
+static bool in_range(struct refdev_blk *blk, uint64_t sector, uint64_t bytes)
+{
+	if (bytes % SECTOR)
+		violation("blk: %llu bytes of data (5.2.6.1#6)", (unsigned long long)bytes);
+	if (sector <= blk->sectors && bytes / SECTOR <= blk->sectors - sector)
+		return true;
+	violation("blk: sector %llu is beyond the capacity (5.2.6.1#2)",
+		  (unsigned long long)sector);
+	return false;
+}
+
+static uint8_t do_in(struct refdev_blk *blk, const struct refdev_chain *c, uint64_t sector,
+		     uint32_t *written)
+{
+	uint64_t bytes = c->writable - 1;
+
+	blk->reads++;
+	if (!in_range(blk, sector, bytes))
+		return S_IOERR;
+	*written = (uint32_t)refdev_write(c, 0, blk->disk + sector * SECTOR, bytes);
+	return S_OK;
+}
+
+static uint8_t do_out(struct refdev *dev, const struct refdev_chain *c, uint64_t sector)
+{
+	struct refdev_blk *blk = dev->priv;
+	uint64_t bytes = c->readable - 16;
+
+	blk->writes++;
+	if (!in_range(blk, sector, bytes) || (dev->offered & BIT_ULL(REF_BLK_F_RO)))
+		return S_IOERR; /* 5.2.6.2#3 */
+	refdev_read(c, 16, blk->disk + sector * SECTOR, bytes);
+	return S_OK;
+}
+
+static uint8_t execute(struct refdev *dev, const struct refdev_chain *c, uint32_t *written)
+{
+	struct refdev_blk *blk = dev->priv;
+	struct {
+		uint32_t type, reserved;
+		uint64_t sector;
+	} header;
+
+	refdev_read(c, 0, &header, sizeof(header));
+	switch (header.type) {
+	case T_IN:
+		return do_in(blk, c, header.sector, written);
+	case T_OUT:
+		return do_out(dev, c, header.sector);
+	case T_FLUSH:
+		blk->flushes++;
+		if (header.sector || c->readable != 16 || c->writable != 1)
+			violation("blk: a flush with sector or data (5.2.6.1#4, #5)");
+		return S_OK;
+	case T_GET_ID:
+		blk->ids++;
+		if (c->writable != sizeof(blk->id) + 1)
+			violation("blk: GET_ID with %llu bytes (5.2.6.1#8)",
+				  (unsigned long long)c->writable - 1);
+		*written = (uint32_t)refdev_write(c, 0, blk->id, sizeof(blk->id));
+		return S_OK;
+	default:
+		blk->unknown++;
+		return S_UNSUPP;
+	}
+}
+
+static void complete(struct refdev *dev, struct refdev_queue *q, const struct refdev_chain *c)
+{
+	struct refdev_blk *blk = dev->priv;
+	uint32_t written = 0;
+	uint8_t status;
+
+	if (c->readable < 16 || c->writable < 1) {
+		violation("blk: a request without header or status");
+		refdev_push(q, c, 0);
+		return;
+	}
+	check_segments(dev, c);
+	if (blk->fail_count && blk->fail_status) {
+		blk->fail_count--;
+		status = blk->fail_status;
+	} else {
+		status = execute(dev, c, &written);
+	}
+	if (!blk->no_status)
+		refdev_write(c, c->writable - 1, &status, 1);
+	/* 2.7.8.2#2: len counts from the first byte on without gaps. */
+	refdev_push(q, c, written + 1 == c->writable || status ? written + 1 : written);
+}
+
+static void complete_held(struct refdev *dev, struct refdev_queue *q)
+{
+	struct refdev_blk *blk = dev->priv;
+	unsigned int i, n = blk->inflight;
+
+	blk->inflight = 0;
+	for (i = 0; i < n; i++) {
+		struct refdev_chain *c = blk->held[blk->reverse ? n - 1 - i : i];
+
+		complete(dev, q, c);
+		free(c);
+	}
+	refdev_interrupt(q);
+}
+
+static void process(struct refdev *dev, struct refdev_queue *q)
+{
+	struct refdev_blk *blk = dev->priv;
+	struct refdev_chain *c = malloc(sizeof(*c));
+
+	while (refdev_pop(q, c)) {
+		blk->held[blk->inflight++] = c;
+		blk->max_inflight = MAX(blk->max_inflight, blk->inflight);
+		c = malloc(sizeof(*c));
+		if (blk->inflight == REF_BLK_HELD || blk->inflight == blk->batch)
+			complete_held(dev, q);
+	}
+	free(c);
+	complete_held(dev, q);
+}
+
+static void reset(struct refdev *dev)
+{
+	struct refdev_blk *blk = dev->priv;
+
+	while (blk && blk->inflight)
+		free(blk->held[--blk->inflight]);
+}
+
+static void destroy(struct refdev *dev)
+{
+	struct refdev_blk *blk = dev->priv;
+
+	reset(dev);
+	free(blk->disk);
+	free(blk);
+}
+
+static const struct refdev_type type = {
+	.id = 2,
+	.fields = fields,
+	.field_count = ARRAY_SIZE(fields),
+	.process = process,
+	.reset = reset,
+	.free = destroy,
+};
+
+struct refdev *refdev_blk_new(uint32_t version, uint64_t sectors, uint64_t extra)
+{
+	struct refdev *dev = refdev_new(&type, version, 1, 128);
+	struct refdev_blk *blk = calloc(1, sizeof(*blk));
+
+	blk->disk = calloc(sectors, SECTOR);
+	blk->sectors = sectors;
+	memcpy(blk->id, "refdev-serial", 13);
+	dev->priv = blk;
+	dev->offered |= BIT_ULL(REF_BLK_F_FLUSH) | BIT_ULL(REF_BLK_F_BLK_SIZE) |
+			BIT_ULL(REF_BLK_F_TOPOLOGY) | BIT_ULL(REF_BLK_F_SEG_MAX) | extra;
+	dev->config_len = 60;
+	refdev_set_config(dev, 0, sectors, 8);
+	refdev_set_config(dev, 12, 126, 4);
+	refdev_set_config(dev, 20, 512, 4);
+	refdev_set_config(dev, 32, 1, 1);
+	return dev;
+}

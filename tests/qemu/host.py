@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the host knows by itself: the values that the guest's answers are compared with."""
+import hashlib
+import random
+import re
+import socket
+import struct
+import zlib
+
+SECTOR = 512
+
+
+def random_bytes(count, seed):
+    """@count bytes, the same for the same @seed."""
+    digest = hashlib.sha256(repr(seed).encode()).digest()
+    return random.Random(int.from_bytes(digest, "big")).randbytes(count)
+
+
+def hexdump(data, offset=0):
+    """@data as the shell shows it: a list of lines."""
+    lines = []
+    for at in range(0, len(data), 16):
+        row = data[at:at + 16]
+        halves = [" ".join(f"{byte:02x}" for byte in row[i:i + 8]).ljust(23) for i in (0, 8)]
+        text = "".join(chr(byte) if 0x20 <= byte < 0x7f else "." for byte in row)
+        lines.append(f"{offset + at:08x}  {halves[0]}  {halves[1]}  |{text}|")
+    return lines
+
+
+def crc_line(data):
+    return f"crc32 {zlib.crc32(data):08x} bytes {len(data)}"
+
+
+# --- what lsdev shows -------------------------------------------------------------------------
+
+_DEVICE = re.compile(
+    r"(?P<index>\d+) (?P<bus>\S+) irq (?P<irq>\d+|-) (?P<type>\S+) driver (?P<driver>\S+) "
+    r"(?P<state>\S+?)(?: \((?P<error>.*)\))? queues (?P<queues>\S+) features (?P<features>\S+)")
+
+
+def parse_lsdev(text):
+    """The lines of lsdev as dictionaries."""
+    devices = []
+    for line in text.splitlines():
+        match = _DEVICE.fullmatch(line)
+        assert match, f"lsdev printed {line!r}"
+        device = match.groupdict()
+        device["index"] = int(device["index"])
+        device["queues"] = {} if device["queues"] == "-" else {
+            name: (int(size), form) for name, size, form in
+            (re.fullmatch(r"([^:]+):(\d+)/(\S+)", q).groups()
+             for q in device["queues"].split(","))}
+        device["features"] = set(device["features"].split(",")) - {"-"}
+        devices.append(device)
+    return devices
+
+
+def slot_name(position):
+    """The bus name and interrupt of the @position-th -device: QEMU fills virt's slots downwards."""
+    slot = 31 - position
+    return f"mmio@{0x0a000000 + slot * 0x200:x}", str(48 + slot)
+
+
+# --- network ----------------------------------------------------------------------------------
+
+BROADCAST = b"\xff" * 6
+
+
+class Wire:
+    """The other end of QEMU's socket netdev: frames with their length ahead of them."""
+
+    def __init__(self, channel):
+        self._sock = channel.sock
+
+    def send(self, frame):
+        self._sock.sendall(struct.pack(">I", len(frame)) + frame)
+
+    def _receive_exactly(self, count):
+        data = b""
+        while len(data) < count:
+            piece = self._sock.recv(count - len(data))
+            assert piece, "QEMU closed the network"
+            data += piece
+        return data
+
+    def receive(self):
+        """The next frame that the guest sent; fails at the time limit of the socket."""
+        return self._receive_exactly(struct.unpack(">I", self._receive_exactly(4))[0])
+
+    def nothing_for(self, seconds):
+        """Whether the guest sends nothing within @seconds."""
+        before = self._sock.gettimeout()
+        self._sock.settimeout(seconds)
+        try:
+            self._sock.recv(1)
+            return False
+        except (socket.timeout, TimeoutError):
+            return True
+        finally:
+            self._sock.settimeout(before)
+
+
+def mac_bytes(text):
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def ip_bytes(text):
+    return socket.inet_aton(text)
+
+
+def checksum(data):
+    """The Internet checksum (RFC 1071): 0 over data that holds a right one."""
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def ethernet(to, source, ethertype, payload):
+    return to + source + struct.pack(">H", ethertype) + payload
+
+
+def arp(operation, sender_mac, sender_ip, target_mac, target_ip):
+    return struct.pack(">HHBBH", 1, 0x0800, 6, 4, operation) + \
+        sender_mac + ip_bytes(sender_ip) + target_mac + ip_bytes(target_ip)
+
+
+def ipv4(source, target, protocol, payload, ident=0, flags=0):
+    header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), ident, flags, 64, protocol,
+                         0, ip_bytes(source), ip_bytes(target))
+    return header[:10] + struct.pack(">H", checksum(header)) + header[12:] + payload
+
+
+def icmp(kind, ident, seq, data):
+    message = struct.pack(">BBHHH", kind, 0, 0, ident, seq) + data
+    return message[:2] + struct.pack(">H", checksum(message)) + message[4:]

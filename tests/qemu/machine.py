@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One QEMU with one Vireo image in it: the command line, its terminals, QMP, its end.
+
+Everything between a test and its QEMU goes through socket pairs that QEMU inherits, never through
+a path or a port: workers cannot collide, nobody has to wait for a socket to appear, and no byte is
+lost before somebody listens. Every wait has an end. The limits are only there against hangs; they
+are far above what a busy machine needs.
+"""
+import dataclasses
+import io
+import json
+import os
+import pathlib
+import select
+import socket
+import subprocess
+import tempfile
+import time
+
+import pexpect
+from pexpect import fdpexpect
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("VIREO_BUILD", ROOT / "build"))
+QEMU = os.environ.get("QEMU", "qemu-system-aarch64")
+PROMPT = "vireo> "
+TIMEOUT_S = 120
+
+CPU = {"arm": "cortex-a15", "aarch64": "cortex-a57"}
+KERNEL_ARCH = {"arm": "Vireo arm", "aarch64": "Vireo aarch64"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Platform:
+    """What the core tests run on: each combination of these."""
+    arch: str = "arm"
+    transport: str = "modern"  # virtio-mmio's interface: modern or legacy
+    gic: int = 2
+
+    def __str__(self):
+        return f"{self.arch}-{self.transport}-gicv{self.gic}"
+
+    @property
+    def legacy(self):
+        return self.transport == "legacy"
+
+
+def image_path(arch, kind="elf"):
+    return BUILD / arch / f"vireo.{kind}"
+
+
+class Channel:
+    """A socket pair: one end is the test's, QEMU inherits the other as file descriptor @fd."""
+
+    def __init__(self):
+        self.sock, self._guest = socket.socketpair()
+        self.sock.settimeout(TIMEOUT_S)
+        self.fd = self._guest.fileno()
+
+    def handed_over(self):
+        self._guest.close()
+
+    def close(self):
+        self._guest.close()
+        self.sock.close()
+
+
+class _Stream(fdpexpect.fdspawn):
+    """pexpect on a socket, of which a reset by a QEMU that ended is just the end."""
+
+    def read_nonblocking(self, size=1, timeout=-1):
+        try:
+            return super().read_nonblocking(size, timeout)
+        except ConnectionResetError as error:
+            self.flag_eof = True
+            raise pexpect.EOF("reset") from error
+
+
+class Terminal:
+    """A terminal of the guest with a shell on it. Text is latin-1: a character is a byte."""
+
+    def __init__(self, name, channel):
+        self.name = name
+        self.channel = channel
+        self.log = io.StringIO()
+        self._stream = _Stream(channel.sock, timeout=TIMEOUT_S, maxread=65536, encoding="latin-1")
+        self._stream.logfile_read = self.log
+        self._stream.use_poll = True
+
+    def send(self, text):
+        """Types @text (str or bytes). Takes as long as the guest does, within the time limit."""
+        data = text.encode("latin-1") if isinstance(text, str) else text
+        end = time.monotonic() + TIMEOUT_S
+        while data:
+            left = end - time.monotonic()
+            assert left > 0, f"{self.name}: the guest takes no more input"
+            if select.select([], [self.channel.sock], [], left)[1]:
+                data = data[self.channel.sock.send(data, socket.MSG_DONTWAIT):]
+
+    def expect_exact(self, text, timeout=TIMEOUT_S):
+        """Waits for @text and returns what came before it."""
+        try:
+            self._stream.expect_exact(text, timeout=timeout)
+        except (pexpect.TIMEOUT, pexpect.EOF) as error:
+            raise AssertionError(f"{self.name}: no {text!r} ({type(error).__name__}); after it "
+                                 f"came {self._stream.before[-2000:]!r}") from None
+        return self._stream.before
+
+    def expect(self, pattern, timeout=TIMEOUT_S):
+        """Waits for the regular expression and returns its match."""
+        try:
+            self._stream.expect(pattern, timeout=timeout)
+        except (pexpect.TIMEOUT, pexpect.EOF) as error:
+            raise AssertionError(f"{self.name}: no /{pattern}/ ({type(error).__name__}); there "
+                                 f"came {self._stream.before[-2000:]!r}") from None
+        return self._stream.match
+
+    def prompt(self, timeout=TIMEOUT_S):
+        """Waits for the prompt; returns the lines before it."""
+        return self.expect_exact(PROMPT, timeout).replace("\r\n", "\n")
+
+    def run(self, command, timeout=TIMEOUT_S):
+        """Types @command at the prompt; returns its output, with \\n as line end."""
+        self.begin(command)
+        return self.prompt(timeout)
+
+    def begin(self, command):
+        """Types @command at the prompt and waits until the shell has taken it."""
+        self.send(command + "\r")
+        self.expect_exact(command + "\r\n")
+
+    def lines(self, command):
+        return self.run(command).splitlines()
+
+    def rest(self, timeout=TIMEOUT_S):
+        """All that comes until QEMU ends."""
+        try:
+            self._stream.expect(pexpect.EOF, timeout=timeout)
+        except pexpect.TIMEOUT:
+            raise AssertionError(f"{self.name}: QEMU goes on; there came "
+                                 f"{self._stream.before[-2000:]!r}") from None
+        return self._stream.before.replace("\r\n", "\n")
+
+    def silent(self, seconds):
+        """What comes within @seconds; for showing that nothing does."""
+        try:
+            self._stream.expect(pexpect.EOF, timeout=seconds)
+        except pexpect.TIMEOUT:
+            pass
+        return self._stream.before
+
+
+class Qmp:
+    """QEMU's control protocol: a JSON object a line."""
+
+    def __init__(self, channel):
+        self._sock = channel.sock
+        self._pending = b""
+        self.events = []
+        assert "QMP" in self._receive()
+        self.command("qmp_capabilities")
+
+    def _receive(self):
+        while b"\n" not in self._pending:
+            data = self._sock.recv(65536)  # has a time limit
+            assert data, "QEMU ended while a QMP answer was due"
+            self._pending += data
+        line, self._pending = self._pending.split(b"\n", 1)
+        return json.loads(line)
+
+    def command(self, name, **arguments):
+        message = {"execute": name, "arguments": {k.replace("_", "-"): v
+                                                  for k, v in arguments.items()}}
+        self._sock.sendall(json.dumps(message).encode() + b"\n")
+        while True:
+            answer = self._receive()
+            if "return" in answer:
+                return answer["return"]
+            assert "error" not in answer, f"QMP {name}: {answer['error']}"
+            self.events.append(answer)
+
+
+class Machine:
+    """A running QEMU. Options that a test does not give are those of an ordinary `virt`."""
+
+    def __init__(self, platform, *args, image="elf", cpu=None, memory="128", smp=None,
+                 machine_options="", append=None, semihosting=True, qemu=QEMU, channels=()):
+        self.platform = platform
+        self._serial = Channel()
+        self._control = Channel()
+        self._qmp = None
+        self.channels = [self._serial, self._control, *channels]
+        self.serial = Terminal("serial", self._serial)
+        self.command_line = [
+            qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-M", f"virt,gic-version={platform.gic}{machine_options}",
+            "-cpu", cpu or CPU[platform.arch], "-m", str(memory),
+            "-global", f"virtio-mmio.force-legacy={'true' if platform.legacy else 'false'}",
+            "-chardev", f"socket,id=serial0,fd={self._serial.fd}", "-serial", "chardev:serial0",
+            "-chardev", f"socket,id=qmp0,fd={self._control.fd}", "-mon",
+            "chardev=qmp0,mode=control",
+            "-kernel", str(image_path(platform.arch, image)),
+        ]
+        if smp:
+            self.command_line += ["-smp", str(smp)]
+        if semihosting:
+            self.command_line += ["-semihosting-config", "enable=on,target=native"]
+        if append is not None:
+            self.command_line += ["-append", append]
+        self.command_line += [str(arg) for arg in args]
+        self._errors = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            self.command_line, stdin=subprocess.DEVNULL, stdout=self._errors, stderr=self._errors,
+            pass_fds=[channel.fd for channel in self.channels])
+        for channel in self.channels:
+            channel.handed_over()
+
+    @property
+    def qmp(self):
+        if not self._qmp:
+            self._qmp = Qmp(self._control)
+        return self._qmp
+
+    @property
+    def errors(self):
+        """What QEMU itself has printed."""
+        self._errors.seek(0)
+        return self._errors.read().decode(errors="replace")
+
+    @property
+    def running(self):
+        return self._process.poll() is None
+
+    def run(self, command, timeout=TIMEOUT_S):
+        return self.serial.run(command, timeout)
+
+    def lines(self, command):
+        return self.serial.lines(command)
+
+    def status(self):
+        """Waits until QEMU ends and returns its exit status."""
+        try:
+            return self._process.wait(TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            raise AssertionError("QEMU does not end") from None
+
+    def finish(self):
+        """Waits until QEMU ends, with status 0; returns what came on the serial line."""
+        text = self.serial.rest()
+        assert self.status() == 0, self.errors
+        return text
+
+    def poweroff(self):
+        self.serial.begin("poweroff")
+        return self.finish()
+
+    def close(self):
+        if self.running:
+            self._process.kill()
+        self._process.wait()
+        # What was not read yet belongs into the log too.
+        self.serial.silent(0.1)
+        for channel in self.channels:
+            channel.close()
+        self.report_text = self._report()
+        self._errors.close()
+
+    def _report(self):
+        return "\n".join([" ".join(self.command_line), f"exit status {self._process.returncode}",
+                          self.errors, self.serial.log.getvalue().replace("\r\n", "\n")])

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A reference device behind the MMIO transport, as a driver's test wants it: with its own DMA
+ * address space, and its interrupt line connected.
+ */
+#ifndef TESTS_UNIT_RIG_H
+#define TESTS_UNIT_RIG_H
+
+#include "tests/device/refdev_types.h"
+#include "tests/unit/test.h"
+#include "virtio/virtio_mmio.h"
+
+struct rig {
+	struct refdev *dev;
+	struct virtio_mmio_device vm;
+};
+
+/* Probes @dev. Returns what virtio_mmio_probe() does; the state is in rig->vm.vdev. */
+static inline int rig_probe(struct rig *rig, struct refdev *dev)
+{
+	memset(rig, 0, sizeof(*rig));
+	rig->dev = dev;
+	rig->vm.vdev.dev.dma_ops = &dma_test_ops;
+	refdev_connect(dev, virtio_mmio_interrupt, &rig->vm);
+	return virtio_mmio_probe(&rig->vm, refdev_base(dev), 0xa000000, REFDEV_MMIO_SIZE, 48);
+}
+
+/* Probes @dev, which must come to life, and from then on forbids allocations. */
+static inline void rig_start(struct rig *rig, struct refdev *dev)
+{
+	assert_int_equal(rig_probe(rig, dev), 0);
+	assert_int_equal(rig->vm.vdev.state, VIRTIO_STATE_LIVE);
+	port_host_forbid_alloc(true);
+}
+
+/* Removes it, and checks that the driver has left nothing behind. */
+static inline void rig_end(struct rig *rig)
+{
+	port_host_forbid_alloc(false);
+	virtio_mmio_remove(&rig->vm);
+	assert_int_equal(dma_test_mappings(), 0);
+	if (!rig->vm.vdev.stuck)
+		assert_int_equal(dma_test_allocations(), 0);
+	refdev_free(rig->dev);
+}
+
+/*
+ * Probes a device of @make() with the first, second, ... allocation failing, until a probe needs no more.
+ * Each one either works (it can do with less) or fails cleanly. Returns the number of
+ * allocations that a probe makes.
+ */
+static inline unsigned int rig_starve(struct refdev *(*make)(void))
+{
+	struct rig rig;
+	unsigned int n;
+	bool failed;
+
+	for (n = 1; n < 200; n++) {
+		port_host_fail_alloc(n);
+		assert_int_equal(rig_probe(&rig, make()), 0);
+		failed = port_host_alloc_failed();
+		port_host_fail_alloc(0);
+		if (rig.vm.vdev.state == VIRTIO_STATE_FAILED) {
+			assert_int_equal(rig.vm.vdev.error, -ENOMEM);
+			assert_true(rig.dev->status & REF_S_FAILED);
+			assert_true(list_empty(&rig.vm.vdev.vqs));
+			assert_int_equal(port_host_live(), 0);
+			assert_int_equal(dma_test_mappings(), 0);
+			assert_int_equal(dma_test_allocations(), 0);
+		}
+		rig_end(&rig);
+		assert_int_equal(port_host_live(), 0);
+		if (!failed)
+			return n - 1;
+	}
+	fail_msg("a probe that allocates for ever");
+	return 0;
+}
+
+/* The same for mappings. */
+static inline unsigned int rig_starve_maps(struct refdev *(*make)(void))
+{
+	struct rig rig;
+	unsigned int n;
+
+	for (n = 1; n < 400; n++) {
+		unsigned long before = dma_test_total_mappings();
+
+		dma_test_fail_map(n);
+		assert_int_equal(rig_probe(&rig, make()), 0);
+		dma_test_fail_map(0);
+		if (rig.vm.vdev.state == VIRTIO_STATE_FAILED)
+			assert_int_equal(dma_test_mappings(), 0);
+		rig_end(&rig);
+		assert_int_equal(port_host_live(), 0);
+		if (dma_test_total_mappings() - before < n)
+			return n - 1;
+	}
+	fail_msg("a probe that maps for ever");
+	return 0;
+}
+
+#endif
