@@ -29,7 +29,7 @@ static void run_constructors(void)
 		(*constructor)();
 }
 
-/* Panics before a terminal is known are silent, but a debugger finds the message. */
+/* Panics before a terminal is known are silent; a debugger finds the text in panic_message. */
 void boot_main(uintptr_t fdt)
 {
 	const char *missing = cpu_mmu_missing();

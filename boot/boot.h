@@ -2,7 +2,7 @@
 /*
  * From reset to C, and what the parts of boot/ tell each other. The order of events:
  *
- *	<arch>/start.S	any exception level or mode -> EL1/SVC, relocation to the link address, stack, .bss
+ *	<arch>/start.S	any exception level or mode -> EL1/SVC, link address, stack, .bss
  *	boot_main()	tables for image and device tree, MMU and caches on, then RAM, heap
  *	image_main()	above this layer: drivers, devices, and the image's main()
  */

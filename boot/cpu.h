@@ -8,7 +8,7 @@
 
 #include "lib/util.h"
 
-/* Set by start.S: an index into boot_mode_names; boot_mode_secure means that the monitor is ours. */
+/* Set by start.S, an index into boot_mode_names. boot_mode_secure: the monitor is ours. */
 extern unsigned int boot_mode;
 extern const char *const boot_mode_names[];
 extern const unsigned int boot_mode_secure;

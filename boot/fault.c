@@ -25,27 +25,23 @@ static const struct fault_stack stacks[] = {
 /* How many reports have begun; above one, the report itself is at fault. */
 static unsigned int reports;
 
-/* Static rather than on the fault stack; a debugger finds the last line here. */
+/* Static rather than on the fault stack. What panic() was told stays, for a debugger. */
 static char line[200];
+static char panic_message[160];
 
-static void print_args(const char *fmt, va_list args)
+void fault_print(const char *fmt, ...)
 {
 	struct tty *tty = tty_system();
-	size_t len = format_text(line, sizeof(line) - 2, fmt, args);
+	va_list args;
+	size_t len;
 
+	va_start(args, fmt);
+	len = format_text(line, sizeof(line) - 2, fmt, args);
+	va_end(args);
 	line[len++] = '\r';
 	line[len++] = '\n';
 	if (tty && tty->write_panic)
 		tty->write_panic(tty, line, len);
-}
-
-void fault_print(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	print_args(fmt, args);
-	va_end(args);
 }
 
 const char *fault_status_name(unsigned int status)
@@ -159,11 +155,11 @@ void panic(const char *fmt, ...)
 
 	irq_save();
 	begin_report();
-	fault_print("%s", "");
-	fault_print("*** panic");
 	va_start(args, fmt);
-	print_args(fmt, args);
+	format_text(panic_message, sizeof(panic_message), fmt, args);
 	va_end(args);
+	fault_print("%s", "");
+	fault_print("*** panic: %s", panic_message);
 	fault_print("backtrace:");
 	fault_print_backtrace(NULL);
 	machine_exit(EXIT_FAULT);

@@ -50,7 +50,7 @@ static void find_psci(void)
 		psci_call = smc_call;
 }
 
-/* Its status is "disabled" and its secure-status "okay", so dt_find_compatible() would not see it. */
+/* Its status is "disabled" (secure-status is "okay"): dt_find_compatible() passes over it. */
 static void find_power_gpio(void)
 {
 	const void *fdt = dt_blob(NULL);

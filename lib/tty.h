@@ -20,6 +20,9 @@ struct tty {
 	void (*write_panic)(struct tty *tty, const char *buf, size_t len);
 	/* Waits until all output has left. May be NULL. Thread context. */
 	void (*drain)(struct tty *tty);
+	/* Calls @fn in interrupt context when input has come; NULL: nobody. May be NULL: then
+	 * whoever wants input asks from time to time. Any context. */
+	void (*set_input_callback)(struct tty *tty, void (*fn)(void *arg), void *arg);
 	/* The size in characters, 0 where it is not known. */
 	uint16_t cols, rows;
 };

@@ -72,8 +72,8 @@ static int mem(struct shell *sh, int argc, char **argv)
 	print_range(sh, "rodata", (uintptr_t)rodata_start, (uintptr_t)data_start);
 	print_range(sh, "data", (uintptr_t)data_start, memory->image_end);
 	print_range(sh, "heap", memory->heap_start, memory->heap_end);
-	sh_printf(sh, "heap    used %zu bytes, free %zu bytes\n", (size_t)heap.uordblks,
-		  heap_size - (size_t)heap.uordblks);
+	sh_printf(sh, "heap    used %lu bytes, free %lu bytes\n", (unsigned long)heap.uordblks,
+		  (unsigned long)(heap_size - (size_t)heap.uordblks));
 	sh_printf(sh, "booted in %s\n", machine_boot_mode());
 	return 0;
 }

@@ -152,8 +152,7 @@ void fault_print_backtrace(const struct fault_frame *frame)
 		print_chain((uintptr_t)__builtin_frame_address(0), 0);
 		return;
 	}
-	/* A leaf function has no record yet; else this entry shows twice. */
-	if (frame->x[30])
-		fault_print_caller(1, frame->x[30]);
-	print_chain(frame->x[29], 2);
+	/* The caller of a function that has made no record yet; stale in any other. */
+	fault_print("  lr  0x%016llx", (unsigned long long)frame->x[30]);
+	print_chain(frame->x[29], 1);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reset on AArch64. The first 64 bytes are the header by which a loader of Linux images knows a flat
- * image; an ELF loader jumps to them all the same. From whatever exception level we are in: down
+ * Reset on AArch64. The first 64 bytes are the header by which a loader of Linux images knows a
+ * flat image; an ELF loader jumps to them all the same. From whatever exception level we are in: down
  * to non-secure EL1, to the link address, and into boot_main() with the MMU off.
  *
  * Kept throughout: x19 device tree, x20 exception level at reset, x21 counter at reset.

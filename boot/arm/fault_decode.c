@@ -7,6 +7,7 @@
 #include "boot/arm/frame.h"
 #include "boot/cpu.h"
 #include "boot/fault.h"
+#include "boot/image.h"
 
 #define CPSR_THUMB	 BIT(5)
 #define FSR_LONG	 BIT(9)
@@ -123,21 +124,27 @@ static bool follows_call(uint32_t address)
 	return (next[-1] & 0xff87) == 0x4780; /* blx <register> */
 }
 
+/* IRQ mode's first word on its stack is the address to return to (irq_entry in vectors.S). */
+static void print_interrupted(const struct fault_stack *stack)
+{
+	if (stack && stack->top == (uintptr_t)irq_stack_top)
+		fault_print("  interrupted 0x%08x", ((const unsigned int *)stack->top)[-1]);
+}
+
 /* Prints what looks like return addresses, from @sp to the end of its stack. */
-static unsigned int scan_stack(uintptr_t sp, unsigned int index)
+static void scan_stack(uintptr_t sp, unsigned int index)
 {
 	const struct fault_stack *stack = fault_stack_of(ALIGN_UP(sp, sizeof(uint32_t)));
 	const uint32_t *word = (const uint32_t *)ALIGN_UP(sp, sizeof(uint32_t));
 
 	if (!stack)
-		return index;
+		return;
 	for (unsigned int i = 0; i < STACK_WORDS_MAX && index < FAULT_BACKTRACE_MAX; i++) {
 		if ((uintptr_t)&word[i] >= stack->top)
 			break;
 		if (follows_call(word[i]))
 			fault_print_caller(index++, word[i] & ~1u);
 	}
-	return index;
 }
 
 void fault_print_backtrace(const struct fault_frame *frame)
@@ -149,11 +156,11 @@ void fault_print_backtrace(const struct fault_frame *frame)
 	fault_print("(found by search of the stack; some may be stale)");
 	if (frame) {
 		index = 1;
-		if (follows_call(frame->lr))
-			fault_print_caller(index++, frame->lr & ~1u);
+		fault_print("  lr  0x%08x", (unsigned int)frame->lr);
 	}
 	/* An overflowing stack pointer stands in the guard page below. */
 	if (!stack)
 		sp = ALIGN_UP(sp, PAGE_SIZE);
 	scan_stack(sp, index);
+	print_interrupted(fault_stack_of(sp));
 }

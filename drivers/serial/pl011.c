@@ -218,12 +218,28 @@ static void pl011_drain(struct tty *tty)
 	} while (!deadline_passed(deadline) && (clock_ns() != 0 || ++polls < BUSY_POLLS));
 }
 
+void pl011_set_input_callback(void (*fn)(void *arg), void *arg)
+{
+	unsigned long flags = irq_save();
+
+	uart.input_fn = fn;
+	uart.input_arg = arg;
+	irq_restore(flags);
+}
+
+static void pl011_tty_input_callback(struct tty *tty, void (*fn)(void *arg), void *arg)
+{
+	(void)tty;
+	pl011_set_input_callback(fn, arg);
+}
+
 static struct tty pl011 = {
 	.name = "ttyAMA0",
 	.write = pl011_write,
 	.read = pl011_read,
 	.write_panic = pl011_write_panic,
 	.drain = pl011_drain,
+	.set_input_callback = pl011_tty_input_callback,
 };
 
 static bool is_pl011(int candidate)
@@ -259,17 +275,23 @@ static int find_node(void)
 	return dt_find_compatible(-1, "arm,pl011");
 }
 
+/*
+ * Turning the hardware's queue on or off empties it. Where input waits already (a script piped into
+ * an emulator), more of it follows at once and would be lost, so the queue stays as it is: one byte
+ * deep at worst, which costs an interrupt a byte.
+ */
 static void init_hardware(void)
 {
+	uint32_t fifo;
+
 	uart_write(UART_IMSC, 0);
-	/* What was typed before now: changing LCR_H empties the queue. */
-	pump_rx();
 	for (unsigned int i = 0; i < BUSY_POLLS && (uart_read(UART_FR) & FR_BUSY); i++)
 		barrier();
 	uart_write(UART_CR, 0);
-	uart_write(UART_LCR_H, LCR_H_8N1 | LCR_H_FIFO);
 	uart_write(UART_IFLS, IFLS_LEVELS);
 	uart_write(UART_ICR, INT_ALL);
+	fifo = pump_rx() ? uart_read(UART_LCR_H) & LCR_H_FIFO : LCR_H_FIFO;
+	uart_write(UART_LCR_H, LCR_H_8N1 | fifo);
 	uart_write(UART_CR, CR_ENABLE);
 }
 
@@ -315,15 +337,6 @@ int pl011_request_irq(void)
 struct tty *pl011_tty(void)
 {
 	return uart.base ? &pl011 : NULL;
-}
-
-void pl011_set_input_callback(void (*fn)(void *arg), void *arg)
-{
-	unsigned long flags = irq_save();
-
-	uart.input_fn = fn;
-	uart.input_arg = arg;
-	irq_restore(flags);
 }
 
 void pl011_get_stats(struct pl011_stats *stats)

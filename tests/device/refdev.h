@@ -106,6 +106,7 @@ struct refdev_queue {
 	unsigned long notifications; /* writes to the notify register */
 	unsigned long popped, pushed, interrupts;
 	enum refdev_lie lie; /* to be told by the next push */
+	bool lied;	     /* and from then on nothing more is said */
 
 	/* The split ring's. */
 	uint16_t last_avail, used_idx, signalled_used;

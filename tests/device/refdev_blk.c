@@ -139,8 +139,10 @@ static void complete(struct refdev *dev, struct refdev_queue *q, const struct re
 	}
 	if (!blk->no_status)
 		refdev_write(c, c->writable - 1, &status, 1);
-	/* 2.7.8.2#2: len counts from the first byte on without gaps. */
-	refdev_push(q, c, written + 1 == c->writable || status ? written + 1 : written);
+	/* 2.7.8.2#2: only bytes from the first one on without a gap count. */
+	if (written + 1 != c->writable)
+		written = 0;
+	refdev_push(q, c, blk->short_reads ? 1 : written + 1);
 }
 
 static void complete_held(struct refdev *dev, struct refdev_queue *q)

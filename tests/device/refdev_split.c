@@ -103,6 +103,7 @@ static void split_enable(struct refdev_queue *q)
 	q->last_avail = 0;
 	q->used_idx = 0;
 	q->signalled_used = 0;
+	q->lied = false;
 	q->state = calloc(q->size, sizeof(*q->state));
 	for (i = 0; i < q->size; i++)
 		q->state[i].owner = NOBODY;
@@ -310,8 +311,11 @@ static void split_push(struct refdev_queue *q, const struct refdev_chain *chain,
 	uint32_t id = chain->id;
 	uint16_t idx;
 
-	q->lie = LIE_NONE;
 	release(q, chain);
+	if (q->lied) /* or the truth would cover the lie before the driver looks */
+		return;
+	q->lied = lie != LIE_NONE;
+	q->lie = LIE_NONE;
 	if (lie == LIE_ID_RANGE)
 		id = q->size;
 	if (lie == LIE_ID_NOT_OUTSTANDING)

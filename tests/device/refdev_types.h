@@ -31,6 +31,7 @@ struct refdev_blk {
 	uint8_t fail_status;   /* the status of the next fail_count requests; 0: none */
 	unsigned int fail_count;
 	bool no_status;	       /* returns requests without writing their status */
+	bool short_reads;      /* claims to have written a byte only */
 	bool reverse;	       /* several requests are completed last to first */
 	unsigned int inflight; /* held now, and the most at once */
 	unsigned int max_inflight;

@@ -109,10 +109,8 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     lab = getattr(item, "lab", None)
     if report.failed and lab:
-        for machine in lab.machines:
-            machine.serial.silent(0.1)
-            report.sections.append((f"machine {lab.machines.index(machine)}",
-                                    machine.report()))
+        for number, machine in enumerate(lab.machines):
+            report.sections.append((f"machine {number}", machine.report()))
 
 
 @pytest.fixture(scope="session")

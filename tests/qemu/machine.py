@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import select
+import shlex
 import socket
 import subprocess
 import tempfile
@@ -27,7 +28,6 @@ PROMPT = "vireo> "
 TIMEOUT_S = 120
 
 CPU = {"arm": "cortex-a15", "aarch64": "cortex-a57"}
-KERNEL_ARCH = {"arm": "Vireo arm", "aarch64": "Vireo aarch64"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,6 +141,15 @@ class Terminal:
                                  f"{self._stream.before[-2000:]!r}") from None
         return self._stream.before.replace("\r\n", "\n")
 
+    def poll(self, text, action):
+        """Calls @action again and again until @text comes; returns what came before it."""
+        end = time.monotonic() + TIMEOUT_S
+        while True:
+            action()
+            if self._stream.expect_exact([text, pexpect.TIMEOUT], timeout=0.05) == 0:
+                return self._stream.before
+            assert time.monotonic() < end, f"{self.name}: no {text!r}"
+
     def silent(self, seconds):
         """What comes within @seconds; for showing that nothing does."""
         try:
@@ -178,6 +187,15 @@ class Qmp:
                 return answer["return"]
             assert "error" not in answer, f"QMP {name}: {answer['error']}"
             self.events.append(answer)
+
+    def event(self, name):
+        """Waits for the event @name and returns it."""
+        while True:
+            for event in self.events:
+                if event["event"] == name:
+                    self.events.remove(event)
+                    return event
+            self.events.append(self._receive())
 
 
 class Machine:
@@ -258,13 +276,12 @@ class Machine:
         if self.running:
             self._process.kill()
         self._process.wait()
-        # What was not read yet belongs into the log too.
-        self.serial.silent(0.1)
         for channel in self.channels:
             channel.close()
-        self.report_text = self._report()
         self._errors.close()
 
-    def _report(self):
-        return "\n".join([" ".join(self.command_line), f"exit status {self._process.returncode}",
-                          self.errors, self.serial.log.getvalue().replace("\r\n", "\n")])
+    def report(self):
+        """Everything that helps to understand a failed test."""
+        self.serial.silent(0.1)
+        status = "running" if self.running else f"exit status {self._process.returncode}"
+        return "\n".join([shlex.join(self.command_line), status, self.errors, self.serial.log.getvalue().replace("\r\n", "\n")])

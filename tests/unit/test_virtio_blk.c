@@ -1,0 +1,698 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The block driver on the reference disk: what is written is what is read, every request ends
+ * exactly once whatever the device does, and nothing reaches the device that its limits forbid.
+ */
+#include "tests/unit/rig.h"
+#include "drivers/virtio/virtio_blk.h"
+
+#define SECONDS(n) ((n) * NSEC_PER_SEC)
+#define DISK	   2048u
+
+static struct rig rig;
+static struct virtio_blk *blk;
+static struct refdev_blk *ref;
+
+static void start(struct refdev *dev)
+{
+	ref = refdev_blk(dev);
+	rig_start(&rig, dev);
+	blk = virtio_blk_find(0);
+	assert_non_null(blk);
+	assert_ptr_equal(virtio_blk_device(blk), &rig.vm.vdev);
+}
+
+static void fill(uint8_t *buf, size_t len, uint32_t seed)
+{
+	while (len-- > 0)
+		*buf++ = (uint8_t)test_random(&seed);
+}
+
+/* --- data ------------------------------------------------------------------------------------- */
+
+static void what_is_written_is_on_the_disk_and_read_back(void **state)
+{
+	static uint8_t data[64 * 512], back[64 * 512];
+	uint32_t version;
+
+	(void)state;
+	for (version = 1; version <= 2; version++) {
+		start(refdev_blk_new(version, DISK, 0));
+		fill(data, sizeof(data), version);
+		assert_int_equal(virtio_blk_write(blk, 100, data, 64, SECONDS(1)), 0);
+		assert_memory_equal(ref->disk + 100 * 512, data, sizeof(data));
+		memset(back, 0, sizeof(back));
+		assert_int_equal(virtio_blk_read(blk, 100, back, 64, SECONDS(1)), 0);
+		assert_memory_equal(back, data, sizeof(data));
+		assert_int_equal(virtio_blk_read(blk, DISK - 1, back, 1, SECONDS(1)), 0);
+		rig_end(&rig);
+	}
+}
+
+static void a_large_transfer_is_split_within_the_devices_limits(void **state)
+{
+	static const struct {
+		uint32_t seg_max, size_max;
+	} cases[] = { { 1, 512 }, { 2, 1024 }, { 3, 1536 }, { 16, 4096 }, { 126, 65536 }, { 4, 700 } };
+	static uint8_t data[1000 * 512], back[1000 * 512];
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct refdev *dev = refdev_blk_new(2, DISK, BIT_ULL(REF_BLK_F_SIZE_MAX));
+
+		refdev_set_config(dev, 8, cases[i].size_max, 4);
+		refdev_set_config(dev, 12, cases[i].seg_max, 4);
+		start(dev);
+		fill(data, sizeof(data), i);
+		assert_int_equal(virtio_blk_write(blk, 7, data, 1000, SECONDS(10)), 0);
+		assert_memory_equal(ref->disk + 7 * 512, data, sizeof(data));
+		assert_int_equal(virtio_blk_read(blk, 7, back, 1000, SECONDS(10)), 0);
+		assert_memory_equal(back, data, sizeof(data));
+		assert_true(ref->max_data_segs <= cases[i].seg_max);
+		assert_true(ref->max_seg_bytes <= cases[i].size_max);
+		assert_true(ref->reads > 1 || cases[i].size_max > 4096);
+		rig_end(&rig);
+	}
+}
+
+static void the_device_may_answer_in_any_order(void **state)
+{
+	static uint8_t data[512 * 512], back[512 * 512];
+	struct refdev *dev = refdev_blk_new(2, DISK, BIT_ULL(REF_BLK_F_SIZE_MAX));
+
+	(void)state;
+	refdev_set_config(dev, 8, 2048, 4);
+	refdev_set_config(dev, 12, 2, 4);
+	start(dev);
+	ref->reverse = true;
+	fill(data, sizeof(data), 3);
+	assert_int_equal(virtio_blk_write(blk, 0, data, 512, SECONDS(1)), 0);
+	assert_int_equal(virtio_blk_read(blk, 0, back, 512, SECONDS(1)), 0);
+	assert_memory_equal(back, data, sizeof(data));
+	assert_true(ref->max_inflight > 1);
+	rig_end(&rig);
+}
+
+/* --- what the device says of itself ------------------------------------------------------------- */
+
+static void the_devices_properties_are_reported(void **state)
+{
+	struct refdev *dev = refdev_blk_new(2, 0x123456789aull & 0xfff,
+					    BIT_ULL(REF_BLK_F_GEOMETRY) | BIT_ULL(REF_BLK_F_WCE));
+	struct virtio_blk_info info;
+
+	(void)state;
+	refdev_set_config(dev, 0, 0x123456789aull, 8); /* larger than the memory behind it */
+	refdev_set_config(dev, 16, 1000, 2);
+	refdev_set_config(dev, 18, 16, 1);
+	refdev_set_config(dev, 19, 63, 1);
+	refdev_set_config(dev, 20, 4096, 4);
+	refdev_set_config(dev, 24, 3, 1);
+	refdev_set_config(dev, 25, 1, 1);
+	refdev_set_config(dev, 26, 2, 2);
+	refdev_set_config(dev, 28, 128, 4);
+	start(dev);
+	virtio_blk_get_info(blk, &info);
+	assert_int_equal(info.capacity_sectors, 0x123456789aull);
+	assert_int_equal(info.block_size, 4096);
+	assert_int_equal(info.physical_block_size, 4096 << 3);
+	assert_int_equal(info.alignment_offset, 1);
+	assert_int_equal(info.min_io_size, 2);
+	assert_int_equal(info.opt_io_size, 128);
+	assert_int_equal(info.cylinders, 1000);
+	assert_int_equal(info.heads, 16);
+	assert_int_equal(info.sectors, 63);
+	assert_int_equal(info.seg_max, VIRTIO_BLK_MAX_SEGS);
+	assert_true(info.flush);
+	assert_true(info.writeback);
+	assert_false(info.read_only);
+	assert_int_equal(info.queue_size, 128);
+	rig_end(&rig);
+}
+
+static void a_change_of_capacity_is_noticed(void **state)
+{
+	struct refdev *dev = refdev_blk_new(2, DISK, 0);
+	struct virtio_blk_info info;
+	uint64_t sectors = 10;
+	static uint8_t buf[512];
+
+	(void)state;
+	start(dev);
+	assert_int_equal(virtio_blk_read(blk, 10, buf, 1, SECONDS(1)), 0);
+	refdev_config_change(dev, 0, &sectors, 8);
+	refdev_pump();
+	virtio_blk_get_info(blk, &info);
+	assert_int_equal(info.capacity_sectors, 10);
+	assert_int_equal(virtio_blk_read(blk, 10, buf, 1, SECONDS(1)), -ERANGE);
+	rig_end(&rig);
+}
+
+/* A device's limits may be nonsense; then the disk works within some of our own, or fails. */
+static void senseless_limits_do_no_harm(void **state)
+{
+	static const uint32_t values[] = { 0, 1, 3, 511, 512, 0x7fffffff, 0xffffffff };
+	static uint8_t buf[64 * 512];
+	unsigned int seg, size, blksize;
+
+	(void)state;
+	for (seg = 0; seg < ARRAY_SIZE(values); seg++)
+		for (size = 0; size < ARRAY_SIZE(values); size++)
+			for (blksize = 0; blksize < ARRAY_SIZE(values); blksize++) {
+				struct refdev *dev =
+					refdev_blk_new(2, DISK, BIT_ULL(REF_BLK_F_SIZE_MAX));
+
+				refdev_set_config(dev, 8, values[size], 4);
+				refdev_set_config(dev, 12, values[seg], 4);
+				refdev_set_config(dev, 20, values[blksize], 4);
+				refdev_set_config(dev, 24, 255, 1);
+				assert_int_equal(rig_probe(&rig, dev), 0);
+				blk = virtio_blk_find(0);
+				if (blk)
+					(void)!virtio_blk_read(blk, 0, buf, 64, SECONDS(1));
+				/* A size of 0 or segments of 0 can only be ignored. */
+				if (values[size] && values[seg] && violation_count())
+					fail_msg("size_max %u seg_max %u: %s", values[size],
+						 values[seg], violation_first());
+				violation_reset();
+				violation_quiet(true);
+				rig_end(&rig);
+			}
+}
+
+/* --- what is refused ------------------------------------------------------------------------------ */
+
+static void nothing_is_asked_beyond_the_end_of_the_disk(void **state)
+{
+	static uint8_t buf[16 * 512];
+	static const struct {
+		uint64_t sector;
+		uint32_t sectors;
+	} bad[] = { { DISK, 1 },
+		    { DISK - 1, 2 },
+		    { DISK - 15, 16 },
+		    { UINT64_MAX, 1 },
+		    { UINT64_MAX, 2 },
+		    { 1ull << 55, 16 },
+		    { 0, UINT32_MAX } };
+	unsigned int i;
+
+	(void)state;
+	start(refdev_blk_new(2, DISK, 0));
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		assert_int_equal(virtio_blk_read(blk, bad[i].sector, buf, bad[i].sectors,
+						 SECONDS(1)),
+				 -ERANGE);
+		assert_int_equal(virtio_blk_write(blk, bad[i].sector, buf, bad[i].sectors,
+						  SECONDS(1)),
+				 -ERANGE);
+	}
+	assert_int_equal(ref->reads + ref->writes, 0);
+	rig_end(&rig);
+}
+
+static void a_read_only_disk_is_not_written(void **state)
+{
+	static uint8_t buf[512];
+	struct virtio_blk_info info;
+
+	(void)state;
+	start(refdev_blk_new(2, DISK, BIT_ULL(REF_BLK_F_RO)));
+	virtio_blk_get_info(blk, &info);
+	assert_true(info.read_only);
+	assert_int_equal(virtio_blk_write(blk, 0, buf, 1, SECONDS(1)), -EROFS);
+	assert_int_equal(ref->writes, 0);
+	assert_int_equal(virtio_blk_read(blk, 0, buf, 1, SECONDS(1)), 0);
+	rig_end(&rig);
+}
+
+static void not_done(struct virtio_blk_request *req)
+{
+	(void)req;
+	fail_msg("done() of a request that was refused");
+}
+
+static void a_request_with_wrong_fields_is_refused(void **state)
+{
+	static struct virtio_blk_request req;
+	static uint8_t buf[512];
+	struct virtio_blk_info info;
+
+	(void)state;
+	start(refdev_blk_new(2, DISK, 0));
+	virtio_blk_get_info(blk, &info);
+	req = (struct virtio_blk_request){ .op = VIRTIO_BLK_READ, .buf = buf, .done = not_done };
+	assert_int_equal(virtio_blk_submit(blk, &req), -EINVAL); /* no sectors */
+	req.sectors = info.max_request_sectors + 1;
+	assert_int_equal(virtio_blk_submit(blk, &req), -EINVAL);
+	req.sectors = 1;
+	req.buf = NULL;
+	assert_int_equal(virtio_blk_submit(blk, &req), -EINVAL);
+	req.buf = buf;
+	req.op = (enum virtio_blk_op)99;
+	assert_int_equal(virtio_blk_submit(blk, &req), -EINVAL);
+	req.op = VIRTIO_BLK_READ;
+	req.done = NULL;
+	assert_int_equal(virtio_blk_submit(blk, &req), -EINVAL);
+	rig_end(&rig);
+}
+
+/* --- other requests -------------------------------------------------------------------------------- */
+
+static void a_flush_reaches_a_device_with_a_cache_only(void **state)
+{
+	struct refdev *dev = refdev_blk_new(2, DISK, 0);
+
+	(void)state;
+	start(dev);
+	assert_int_equal(virtio_blk_flush(blk, SECONDS(1)), 0);
+	assert_int_equal(ref->flushes, 1);
+	rig_end(&rig);
+	dev = refdev_blk_new(2, DISK, 0);
+	dev->offered &= ~BIT_ULL(REF_BLK_F_FLUSH);
+	start(dev);
+	assert_int_equal(virtio_blk_flush(blk, SECONDS(1)), 0);
+	assert_int_equal(ref->flushes + ref->unknown, 0);
+	rig_end(&rig);
+}
+
+static void the_serial_number_is_printable_and_ended(void **state)
+{
+	char id[VIRTIO_BLK_ID_BYTES + 1];
+
+	(void)state;
+	start(refdev_blk_new(2, DISK, 0));
+	assert_int_equal(virtio_blk_get_id(blk, id, SECONDS(1)), 0);
+	assert_string_equal(id, "refdev-serial");
+	memset(ref->id, 'x', sizeof(ref->id));
+	ref->id[3] = '\n';
+	ref->id[4] = '\x1b';
+	assert_int_equal(virtio_blk_get_id(blk, id, SECONDS(1)), 0);
+	assert_string_equal(id, "xxx??xxxxxxxxxxxxxxx");
+	rig_end(&rig);
+}
+
+/* --- errors ------------------------------------------------------------------------------------------- */
+
+static void the_devices_errors_reach_the_caller(void **state)
+{
+	static const struct {
+		uint8_t status;
+		int err;
+	} cases[] = { { 1, -EIO }, { 2, -EOPNOTSUPP }, { 3, -EIO }, { 0x77, -EIO }, { 0xff, -EIO } };
+	static uint8_t buf[8 * 512];
+	unsigned int i;
+
+	(void)state;
+	start(refdev_blk_new(2, DISK, 0));
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		ref->fail_status = cases[i].status;
+		ref->fail_count = 1;
+		assert_int_equal(virtio_blk_read(blk, 0, buf, 8, SECONDS(1)), cases[i].err);
+		ref->fail_count = 1;
+		assert_int_equal(virtio_blk_write(blk, 0, buf, 8, SECONDS(1)), cases[i].err);
+		ref->fail_count = 1;
+		assert_int_equal(virtio_blk_flush(blk, SECONDS(1)), cases[i].err);
+		assert_int_equal(virtio_blk_read(blk, 0, buf, 8, SECONDS(1)), 0);
+	}
+	rig_end(&rig);
+}
+
+static void an_answer_without_status_is_an_error(void **state)
+{
+	static uint8_t buf[512];
+
+	(void)state;
+	start(refdev_blk_new(2, DISK, 0));
+	ref->no_status = true;
+	assert_int_equal(virtio_blk_read(blk, 0, buf, 1, SECONDS(1)), -EIO);
+	assert_int_equal(virtio_blk_write(blk, 0, buf, 1, SECONDS(1)), -EIO);
+	rig_end(&rig);
+}
+
+static void a_read_of_which_the_device_wrote_less_is_an_error(void **state)
+{
+	static uint8_t buf[4 * 512];
+
+	(void)state;
+	start(refdev_blk_new(2, DISK, 0));
+	ref->short_reads = true;
+	assert_int_equal(virtio_blk_read(blk, 0, buf, 4, SECONDS(1)), -EIO);
+	rig_end(&rig);
+}
+
+/* --- many requests ---------------------------------------------------------------------------------- */
+
+#define REQUESTS 600
+
+static struct virtio_blk_request requests[REQUESTS];
+static uint8_t buffers[REQUESTS][512];
+static unsigned int dones[REQUESTS], all_done, resubmit;
+
+static void count_done(struct virtio_blk_request *req)
+{
+	unsigned int i = (unsigned int)(req - requests);
+
+	dones[i]++;
+	all_done++;
+	assert_ptr_equal(req->priv, &dones[i]);
+	if (resubmit) {
+		resubmit--;
+		dones[i]--;
+		assert_int_equal(virtio_blk_submit(blk, req), 0);
+	}
+}
+
+static void submit_all(unsigned int n, enum virtio_blk_op op)
+{
+	unsigned int i;
+
+	memset(dones, 0, sizeof(dones));
+	all_done = 0;
+	for (i = 0; i < n; i++) {
+		requests[i] = (struct virtio_blk_request){ .op = op,
+							   .sector = i,
+							   .buf = buffers[i],
+							   .sectors = 1,
+							   .done = count_done,
+							   .priv = &dones[i] };
+		assert_int_equal(virtio_blk_submit(blk, &requests[i]), 0);
+	}
+}
+
+static void run_machine(void)
+{
+	struct port_event never;
+
+	port_event_init(&never);
+	(void)!port_event_wait(&never, 20 * NSEC_PER_MSEC);
+}
+
+static void assert_each_done_once(unsigned int n, int status)
+{
+	unsigned int i;
+
+	assert_int_equal(all_done, n);
+	for (i = 0; i < n; i++) {
+		assert_int_equal(dones[i], 1);
+		assert_int_equal(requests[i].status, status);
+	}
+}
+
+static void more_requests_than_the_ring_holds_all_complete_once(void **state)
+{
+	uint32_t version;
+	bool eager;
+	unsigned int i;
+
+	(void)state;
+	for (version = 1; version <= 2; version++) {
+		for (eager = false;; eager = true) {
+			start(refdev_blk_new(version, DISK, 0));
+			port_host_eager(eager);
+			for (i = 0; i < REQUESTS; i++)
+				fill(ref->disk + i * 512, 512, i + 1);
+			ref->reverse = true;
+			submit_all(REQUESTS, VIRTIO_BLK_READ);
+			run_machine();
+			assert_each_done_once(REQUESTS, 0);
+			assert_memory_equal(buffers, ref->disk, sizeof(buffers));
+			port_host_eager(false);
+			rig_end(&rig);
+			if (eager)
+				break;
+		}
+	}
+}
+
+static void a_ring_of_any_size_serves_them(void **state)
+{
+	static const uint32_t sizes[] = { 4, 8, 16, 1024 };
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct refdev *dev = refdev_blk_new(2, DISK, 0);
+
+		dev->queues[0].size_max = sizes[i];
+		start(dev);
+		submit_all(100, VIRTIO_BLK_WRITE);
+		run_machine();
+		assert_each_done_once(100, 0);
+		rig_end(&rig);
+	}
+}
+
+/* A ring of one or two descriptors holds no request at all without indirect tables. */
+static void a_ring_too_small_for_a_request_fails_or_works(void **state)
+{
+	uint32_t size;
+	static uint8_t buf[8 * 512];
+
+	(void)state;
+	for (size = 1; size <= 3; size++) {
+		struct refdev *dev = refdev_blk_new(2, DISK, 0);
+
+		dev->queues[0].size_max = size;
+		assert_int_equal(rig_probe(&rig, dev), 0);
+		blk = virtio_blk_find(0);
+		if (blk)
+			assert_true(virtio_blk_read(blk, 0, buf, 8, SECONDS(1)) <= 0);
+		rig_end(&rig);
+	}
+}
+
+static void done_may_submit_again(void **state)
+{
+	(void)state;
+	start(refdev_blk_new(2, DISK, 0));
+	resubmit = 500;
+	submit_all(20, VIRTIO_BLK_READ);
+	run_machine();
+	assert_int_equal(resubmit, 0);
+	assert_int_equal(all_done, 520);
+	assert_int_equal(ref->reads, 520);
+	rig_end(&rig);
+}
+
+static void requests_added_together_cost_one_notification(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	start(refdev_blk_new(2, DISK, 0));
+	memset(dones, 0, sizeof(dones));
+	all_done = 0;
+	for (i = 0; i < 10; i++) {
+		requests[i] = (struct virtio_blk_request){ .op = VIRTIO_BLK_READ,
+							   .sector = i,
+							   .buf = buffers[i],
+							   .sectors = 1,
+							   .done = count_done,
+							   .priv = &dones[i] };
+		assert_int_equal(virtio_blk_add(blk, &requests[i]), 0);
+	}
+	assert_int_equal(rig.dev->queues[0].notifications, 0);
+	virtio_blk_kick(blk);
+	assert_int_equal(rig.dev->queues[0].notifications, 1);
+	run_machine();
+	assert_each_done_once(10, 0);
+	rig_end(&rig);
+}
+
+/* --- devices that fail --------------------------------------------------------------------------------- */
+
+static void a_device_that_does_not_answer_is_reset_after_the_timeout(void **state)
+{
+	static uint8_t buf[8 * 512];
+	uint64_t begin;
+
+	(void)state;
+	start(refdev_blk_new(2, DISK, 0));
+	rig.dev->hold = true;
+	begin = port_now_ns();
+	assert_int_equal(virtio_blk_read(blk, 0, buf, 8, SECONDS(2)), -ETIMEDOUT);
+	assert_in_range(port_now_ns() - begin, SECONDS(2), SECONDS(3));
+	assert_int_equal(rig.dev->status & REF_S_DRIVER_OK, 0);
+	assert_int_equal(dma_test_mappings(), 0); /* it cannot write any more */
+	assert_null(virtio_blk_find(0));
+	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
+	assert_true(virtio_blk_read(blk, 0, buf, 1, SECONDS(1)) < 0);
+	rig_end(&rig);
+}
+
+static void a_lost_interrupt_ends_in_a_timeout_not_in_a_hang(void **state)
+{
+	static uint8_t buf[512];
+
+	(void)state;
+	start(refdev_blk_new(2, DISK, 0));
+	rig.dev->lies.no_interrupts = true;
+	assert_int_equal(virtio_blk_read(blk, 0, buf, 1, SECONDS(1)), -ETIMEDOUT);
+	rig_end(&rig);
+}
+
+static void a_device_that_breaks_the_ring_ends_every_request_once(void **state)
+{
+	enum refdev_lie lie;
+
+	(void)state;
+	for (lie = LIE_ID_RANGE; lie <= LIE_IDX_BACK; lie++) {
+		unsigned int i, errors = 0;
+
+		start(refdev_blk_new(2, DISK, 0));
+		rig.dev->hold = true;
+		submit_all(300, VIRTIO_BLK_READ);
+		rig.dev->queues[0].lie = lie;
+		rig.dev->hold = false;
+		run_machine();
+		assert_int_equal(all_done, 300);
+		for (i = 0; i < 300; i++) {
+			assert_int_equal(dones[i], 1);
+			errors += requests[i].status != 0;
+		}
+		assert_true(errors > 0);
+		assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
+		assert_null(virtio_blk_find(0));
+		assert_int_equal(virtio_blk_submit(blk, &requests[0]), -EIO);
+		assert_int_equal(dma_test_mappings(), 0);
+		rig_end(&rig);
+		if (violation_count())
+			fail_msg("lie %d: %s", lie, violation_first());
+	}
+}
+
+static void a_device_that_needs_a_reset_ends_every_request(void **state)
+{
+	(void)state;
+	start(refdev_blk_new(2, DISK, 0));
+	rig.dev->hold = true;
+	submit_all(200, VIRTIO_BLK_READ);
+	refdev_needs_reset(rig.dev);
+	run_machine();
+	assert_each_done_once(200, -EIO);
+	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
+	rig_end(&rig);
+}
+
+static void removal_ends_every_request_with_enodev(void **state)
+{
+	(void)state;
+	start(refdev_blk_new(2, DISK, 0));
+	rig.dev->hold = true;
+	submit_all(200, VIRTIO_BLK_READ);
+	rig_end(&rig);
+	assert_each_done_once(200, -ENODEV);
+	assert_int_equal(port_host_live(), 0);
+}
+
+static void a_buffer_that_cannot_be_mapped_now_is_sent_later(void **state)
+{
+	(void)state;
+	start(refdev_blk_new(2, DISK, 0));
+	submit_all(1, VIRTIO_BLK_READ);
+	requests[1] = requests[0];
+	requests[1].sector = 5;
+	requests[1].priv = &dones[1];
+	dma_test_fail_map(2);
+	assert_int_equal(virtio_blk_submit(blk, &requests[1]), 0);
+	run_machine();
+	assert_each_done_once(2, 0);
+	dma_test_fail_map(1); /* nothing in flight that would give something back */
+	assert_int_equal(virtio_blk_submit(blk, &requests[1]), -ENOMEM);
+	assert_int_equal(all_done, 2);
+	rig_end(&rig);
+}
+
+/* --- probing -------------------------------------------------------------------------------------------- */
+
+static struct refdev *make_modern(void)
+{
+	return refdev_blk_new(2, DISK, 0);
+}
+
+static struct refdev *make_legacy(void)
+{
+	return refdev_blk_new(1, DISK, 0);
+}
+
+static void running_out_of_memory_in_probe_is_survived(void **state)
+{
+	(void)state;
+	assert_in_range(rig_starve(make_modern), 3, 20);
+	assert_in_range(rig_starve(make_legacy), 3, 20);
+	(void)rig_starve_maps(make_modern);
+}
+
+static void a_capacity_that_never_stands_still_fails_the_probe(void **state)
+{
+	struct refdev *dev = refdev_blk_new(2, DISK, 0);
+
+	(void)state;
+	dev->lies.generation_moves = true;
+	assert_int_equal(rig_probe(&rig, dev), 0);
+	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
+	assert_null(virtio_blk_find(0));
+	rig_end(&rig);
+}
+
+static void disks_are_counted_in_their_order(void **state)
+{
+	struct rig other;
+
+	(void)state;
+	assert_int_equal(rig_probe(&rig, refdev_blk_new(2, 10, 0)), 0);
+	assert_int_equal(rig_probe(&other, refdev_blk_new(1, 20, 0)), 0);
+	assert_ptr_equal(virtio_blk_device(virtio_blk_find(0)), &rig.vm.vdev);
+	assert_ptr_equal(virtio_blk_device(virtio_blk_find(1)), &other.vm.vdev);
+	assert_null(virtio_blk_find(2));
+	virtio_mmio_remove(&rig.vm);
+	assert_ptr_equal(virtio_blk_device(virtio_blk_find(0)), &other.vm.vdev);
+	virtio_mmio_remove(&other.vm);
+	refdev_free(rig.dev);
+	refdev_free(other.dev);
+}
+
+static int init(void **state)
+{
+	(void)state;
+	virtio_blk_init();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_written_is_on_the_disk_and_read_back),
+		TEST(a_large_transfer_is_split_within_the_devices_limits),
+		TEST(the_device_may_answer_in_any_order),
+		TEST(the_devices_properties_are_reported),
+		TEST(a_change_of_capacity_is_noticed),
+		TEST(senseless_limits_do_no_harm),
+		TEST(nothing_is_asked_beyond_the_end_of_the_disk),
+		TEST(a_read_only_disk_is_not_written),
+		TEST(a_request_with_wrong_fields_is_refused),
+		TEST(a_flush_reaches_a_device_with_a_cache_only),
+		TEST(the_serial_number_is_printable_and_ended),
+		TEST(the_devices_errors_reach_the_caller),
+		TEST(an_answer_without_status_is_an_error),
+		TEST(a_read_of_which_the_device_wrote_less_is_an_error),
+		TEST(more_requests_than_the_ring_holds_all_complete_once),
+		TEST(a_ring_of_any_size_serves_them),
+		TEST(a_ring_too_small_for_a_request_fails_or_works),
+		TEST(done_may_submit_again),
+		TEST(requests_added_together_cost_one_notification),
+		TEST(a_device_that_does_not_answer_is_reset_after_the_timeout),
+		TEST(a_lost_interrupt_ends_in_a_timeout_not_in_a_hang),
+		TEST(a_device_that_breaks_the_ring_ends_every_request_once),
+		TEST(a_device_that_needs_a_reset_ends_every_request),
+		TEST(removal_ends_every_request_with_enodev),
+		TEST(a_buffer_that_cannot_be_mapped_now_is_sent_later),
+		TEST(running_out_of_memory_in_probe_is_survived),
+		TEST(a_capacity_that_never_stands_still_fails_the_probe),
+		TEST(disks_are_counted_in_their_order),
+	};
+
+	return cmocka_run_group_tests_name("virtio_blk", tests, init, NULL);
+}
