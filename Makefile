@@ -78,7 +78,7 @@ image_objects = $(patsubst %,$(B)/$(1)/obj/%.o,$(basename $(call image_sources,$
 # The same sources for unit tests on the host, without what needs the bare machine.
 BARE_ONLY    := $(wildcard lib/arch/*/*.c)
 HOST_SHIPPED := $(sort $(filter-out $(BARE_ONLY),$(wildcard lib/*.c virtio/*.c drivers/virtio/*.c \
-	$(patsubst %,apps/shell/%.c,parse lineedit netclient hexdump))))
+	$(patsubst %,apps/shell/%.c,parse lineedit inet netclient hexdump))))
 HOST_SUPPORT := $(wildcard tests/unit/port_host.c tests/device/*.c)
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(B)/host/%,$(wildcard tests/unit/test_*.c))
 

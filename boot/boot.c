@@ -44,7 +44,7 @@ void boot_main(uintptr_t fdt)
 	cpu_mmu_on(mmu_root());
 
 	if (dt_init((const void *)fdt))
-		panic("the device tree at 0x%zx is malformed", (size_t)fdt);
+		panic("the device tree at 0x%lx is malformed", (unsigned long)fdt);
 	power_init();
 	if (memory_map_ram(fdt, fdt_size))
 		panic("cannot map RAM");

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include "apps/shell/commands.h"
 #include "apps/shell/shell.h"
-#include "drivers/serial/pl011.h"
 #include "drivers/virtio/virtio_console.h"
 #include "lib/bootargs.h"
 #include "lib/machine.h"
@@ -35,25 +34,24 @@ static void input_has_come(void *arg)
 	port_event_signal(arg);
 }
 
-static bool add_shell(struct tty *tty, uint64_t stall_limit_ns)
+static void add_shell(struct tty *tty, uint64_t stall_limit_ns)
 {
 	struct shell *sh = shell_count < SHELLS_MAX ? malloc(sizeof(*sh)) : NULL;
 
 	if (!sh)
-		return false;
+		return;
 	shell_init(sh, tty, stall_limit_ns);
+	if (tty->set_input_callback)
+		tty->set_input_callback(tty, input_has_come, &input_event);
 	shells[shell_count++] = sh;
-	return true;
 }
 
 static void add_consoles(void)
 {
 	struct virtio_console *con;
 
-	for (unsigned int i = 0; (con = virtio_console_find(i)) != NULL; i++) {
-		if (add_shell(virtio_console_tty(con), CONSOLE_STALL_NS))
-			virtio_console_set_input_callback(con, input_has_come, &input_event);
-	}
+	for (unsigned int i = 0; (con = virtio_console_find(i)) != NULL; i++)
+		add_shell(virtio_console_tty(con), CONSOLE_STALL_NS);
 }
 
 static void print_banner(struct shell *sh)
@@ -98,8 +96,8 @@ int main(void)
 
 	system_mark_boot();
 	port_event_init(&input_event);
-	if (serial && add_shell(serial, SERIAL_STALL_NS))
-		pl011_set_input_callback(input_has_come, &input_event);
+	if (serial)
+		add_shell(serial, SERIAL_STALL_NS);
 	add_consoles();
 	if (shell_count == 0)
 		panic("no terminal for the shell");

@@ -91,12 +91,9 @@ static void make_printable(char *text)
 static void print_error(struct shell *sh, const char *prefix, const char *fmt, va_list args)
 {
 	char text[OUTPUT_MAX];
-	size_t len = MIN(strlen(prefix), (size_t)64);
+	int len = snprintf(text, sizeof(text), "%.64s: ", prefix);
 
-	memcpy(text, prefix, len);
-	memcpy(text + len, ": ", 2);
-	len += 2;
-	(void)vsnprintf(text + len, sizeof(text) - len, fmt, args);
+	(void)vsnprintf(text + len, sizeof(text) - (size_t)len, fmt, args);
 	make_printable(text);
 	sh_puts(sh, text);
 	sh_puts(sh, "\n");

@@ -218,19 +218,14 @@ static void pl011_drain(struct tty *tty)
 	} while (!deadline_passed(deadline) && (clock_ns() != 0 || ++polls < BUSY_POLLS));
 }
 
-void pl011_set_input_callback(void (*fn)(void *arg), void *arg)
+static void pl011_set_input_callback(struct tty *tty, void (*fn)(void *arg), void *arg)
 {
 	unsigned long flags = irq_save();
 
+	(void)tty;
 	uart.input_fn = fn;
 	uart.input_arg = arg;
 	irq_restore(flags);
-}
-
-static void pl011_tty_input_callback(struct tty *tty, void (*fn)(void *arg), void *arg)
-{
-	(void)tty;
-	pl011_set_input_callback(fn, arg);
 }
 
 static struct tty pl011 = {
@@ -239,7 +234,7 @@ static struct tty pl011 = {
 	.read = pl011_read,
 	.write_panic = pl011_write_panic,
 	.drain = pl011_drain,
-	.set_input_callback = pl011_tty_input_callback,
+	.set_input_callback = pl011_set_input_callback,
 };
 
 static bool is_pl011(int candidate)

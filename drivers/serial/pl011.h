@@ -22,9 +22,6 @@ int pl011_request_irq(void);
 /* The terminal, or NULL before pl011_init(). */
 struct tty *pl011_tty(void);
 
-/* Calls @fn in interrupt context when input has come; NULL: nobody. Any context. */
-void pl011_set_input_callback(void (*fn)(void *arg), void *arg);
-
 /* Bytes received, sent, and overruns: times at which input was lost because the hardware's
  * queue was full. */
 struct pl011_stats {

@@ -128,15 +128,6 @@ struct tty *virtio_console_tty(struct virtio_console *con)
 	return &con->tty;
 }
 
-void virtio_console_set_input_callback(struct virtio_console *con, void (*fn)(void *arg), void *arg)
-{
-	unsigned long state = port_lock(&con->lock);
-
-	con->input_fn = fn;
-	con->input_arg = arg;
-	port_unlock(&con->lock, state);
-}
-
 void virtio_console_get_stats(struct virtio_console *con, struct virtio_console_stats *stats)
 {
 	unsigned long state = port_lock(&con->lock);

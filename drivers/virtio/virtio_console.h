@@ -25,10 +25,6 @@ struct virtio_device *virtio_console_device(struct virtio_console *con);
  * VIRTIO_CONSOLE_F_EMERG_WRITE, also after the queues have failed. */
 struct tty *virtio_console_tty(struct virtio_console *con);
 
-/* Calls @fn in interrupt context when input has come; NULL: nobody. */
-void virtio_console_set_input_callback(struct virtio_console *con, void (*fn)(void *arg),
-				       void *arg);
-
 /*
  * Sends all of @len bytes as they are, and waits up to @timeout_ns until the device has taken the last
  * of them. Returns 0, -ETIMEDOUT (some may have left, the rest may follow) or -EIO. Thread context.

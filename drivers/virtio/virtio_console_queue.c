@@ -329,11 +329,22 @@ void console_tx_callback(struct virtqueue *vq)
 	tx_wake(con);
 }
 
+static void tty_op_set_input_callback(struct tty *tty, void (*fn)(void *arg), void *arg)
+{
+	struct virtio_console *con = container_of(tty, struct virtio_console, tty);
+	unsigned long state = port_lock(&con->lock);
+
+	con->input_fn = fn;
+	con->input_arg = arg;
+	port_unlock(&con->lock, state);
+}
+
 const struct tty console_tty = {
 	.write = tty_op_write,
 	.read = tty_op_read,
 	.write_panic = tty_op_write_panic,
 	.drain = tty_op_drain,
+	.set_input_callback = tty_op_set_input_callback,
 };
 
 /* --- both queues ------------------------------------------------------------------------- */

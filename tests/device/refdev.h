@@ -118,8 +118,12 @@ struct refdev_field {
 	uint16_t offset;
 	uint8_t width;
 	int8_t feature;
-	bool writable;
+	uint8_t writable; /* REF_CONFIG_* */
 };
+
+#define REF_CONFIG_RO	    0
+#define REF_CONFIG_RW	    1 /* once features are agreed on */
+#define REF_CONFIG_WO_EARLY 2 /* at any time (5.3.5.1#1) */
 
 /* A type of device. */
 struct refdev_type {

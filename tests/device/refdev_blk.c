@@ -14,18 +14,18 @@ enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8 };
 enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
 
 static const struct refdev_field fields[] = {
-	{ 0, 8, -1, false }, /* capacity */
-	{ 8, 4, REF_BLK_F_SIZE_MAX, false },
-	{ 12, 4, REF_BLK_F_SEG_MAX, false },
-	{ 16, 2, REF_BLK_F_GEOMETRY, false },
-	{ 18, 1, REF_BLK_F_GEOMETRY, false },
-	{ 19, 1, REF_BLK_F_GEOMETRY, false },
-	{ 20, 4, REF_BLK_F_BLK_SIZE, false },
-	{ 24, 1, REF_BLK_F_TOPOLOGY, false },
-	{ 25, 1, REF_BLK_F_TOPOLOGY, false },
-	{ 26, 2, REF_BLK_F_TOPOLOGY, false },
-	{ 28, 4, REF_BLK_F_TOPOLOGY, false },
-	{ 32, 1, REF_BLK_F_WCE, true },
+	{ 0, 8, -1, REF_CONFIG_RO }, /* capacity */
+	{ 8, 4, REF_BLK_F_SIZE_MAX, REF_CONFIG_RO },
+	{ 12, 4, REF_BLK_F_SEG_MAX, REF_CONFIG_RO },
+	{ 16, 2, REF_BLK_F_GEOMETRY, REF_CONFIG_RO },
+	{ 18, 1, REF_BLK_F_GEOMETRY, REF_CONFIG_RO },
+	{ 19, 1, REF_BLK_F_GEOMETRY, REF_CONFIG_RO },
+	{ 20, 4, REF_BLK_F_BLK_SIZE, REF_CONFIG_RO },
+	{ 24, 1, REF_BLK_F_TOPOLOGY, REF_CONFIG_RO },
+	{ 25, 1, REF_BLK_F_TOPOLOGY, REF_CONFIG_RO },
+	{ 26, 2, REF_BLK_F_TOPOLOGY, REF_CONFIG_RO },
+	{ 28, 4, REF_BLK_F_TOPOLOGY, REF_CONFIG_RO },
+	{ 32, 1, REF_BLK_F_WCE, REF_CONFIG_RW },
 };
 
 struct refdev_blk *refdev_blk(struct refdev *dev)

@@ -11,8 +11,9 @@
 enum { RECEIVEQ, TRANSMITQ };
 
 static const struct refdev_field fields[] = {
-	{ 0, 2, REF_CONSOLE_F_SIZE, false },
-	{ 2, 2, REF_CONSOLE_F_SIZE, false },
+	{ 0, 2, REF_CONSOLE_F_SIZE, REF_CONFIG_RO },
+	{ 2, 2, REF_CONSOLE_F_SIZE, REF_CONFIG_RO },
+	{ 8, 4, REF_CONSOLE_F_EMERG_WRITE, REF_CONFIG_WO_EARLY },
 };
 
 struct refdev_console *refdev_console(struct refdev *dev)
@@ -66,6 +67,15 @@ void refdev_console_resize(struct refdev *dev, uint16_t cols, uint16_t rows)
 	refdev_config_change(dev, 0, size, sizeof(size));
 }
 
+/* 5.3.5.1#2: the lower byte goes to an appropriate place. */
+static void config_written(struct refdev *dev, unsigned int offset)
+{
+	struct refdev_console *con = dev->priv;
+
+	if (offset == 8 && con->emergency_len < sizeof(con->emergency))
+		con->emergency[con->emergency_len++] = (char)dev->config[8];
+}
+
 static void destroy(struct refdev *dev)
 {
 	free(dev->priv);
@@ -76,6 +86,7 @@ static const struct refdev_type type = {
 	.fields = fields,
 	.field_count = ARRAY_SIZE(fields),
 	.process = process,
+	.config_written = config_written,
 	.free = destroy,
 };
 

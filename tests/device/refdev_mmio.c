@@ -422,6 +422,7 @@ static void write_register(struct refdev *dev, unsigned int offset, uint32_t val
 /* 4.2.2.2#3: fields are accessed in their width, those of 8 bytes in two halves of 4. */
 static bool config_allowed(struct refdev *dev, unsigned int offset, unsigned int width, bool write)
 {
+	uint8_t setup = legacy(dev) ? REF_S_DRIVER : REF_S_FEATURES_OK;
 	unsigned int i;
 
 	if (!dev->device_id || dev->lies.magic || dev->lies.version) {
@@ -439,8 +440,11 @@ static bool config_allowed(struct refdev *dev, unsigned int offset, unsigned int
 		if (f->feature >= 0 && !(dev->offered & BIT_ULL(f->feature)))
 			violation("mmio: config field %u without feature %d (2.5.1#2)", offset,
 				  f->feature);
-		if (write && !f->writable)
+		if (write && f->writable == REF_CONFIG_RO)
 			violation("mmio: config field %u is read-only", offset);
+		if (write && f->writable == REF_CONFIG_RW && !(dev->status & setup))
+			violation("mmio: config field %u written in status %#x (3.1.1#2)", offset,
+				  dev->status);
 		return offset + width <= dev->config_len;
 	}
 	violation("mmio: no config field at %u", offset);
@@ -464,8 +468,6 @@ static void write_config(struct refdev *dev, unsigned int offset, uint32_t value
 {
 	if (!config_allowed(dev, offset, width, true))
 		return;
-	if (!(dev->status & (legacy(dev) ? REF_S_DRIVER : REF_S_FEATURES_OK)))
-		violation("mmio: config space written in status %#x (3.1.1#2)", dev->status);
 	dev->config_writes++;
 	refdev_set_config(dev, offset, value, width);
 	if (dev->type->config_written)

@@ -11,10 +11,10 @@
 enum { RECEIVEQ, TRANSMITQ };
 
 static const struct refdev_field fields[] = {
-	{ 0, 1, REF_NET_F_MAC, false },	   { 1, 1, REF_NET_F_MAC, false },
-	{ 2, 1, REF_NET_F_MAC, false },	   { 3, 1, REF_NET_F_MAC, false },
-	{ 4, 1, REF_NET_F_MAC, false },	   { 5, 1, REF_NET_F_MAC, false },
-	{ 6, 2, REF_NET_F_STATUS, false }, { 10, 2, REF_NET_F_MTU, false },
+	{ 0, 1, REF_NET_F_MAC, REF_CONFIG_RO },	   { 1, 1, REF_NET_F_MAC, REF_CONFIG_RO },
+	{ 2, 1, REF_NET_F_MAC, REF_CONFIG_RO },	   { 3, 1, REF_NET_F_MAC, REF_CONFIG_RO },
+	{ 4, 1, REF_NET_F_MAC, REF_CONFIG_RO },	   { 5, 1, REF_NET_F_MAC, REF_CONFIG_RO },
+	{ 6, 2, REF_NET_F_STATUS, REF_CONFIG_RO }, { 10, 2, REF_NET_F_MTU, REF_CONFIG_RO },
 };
 
 struct refdev_net *refdev_net(struct refdev *dev)

@@ -295,12 +295,24 @@ static void release(struct refdev_queue *q, const struct refdev_chain *chain)
 	}
 }
 
-static uint32_t not_a_head(const struct refdev_queue *q)
+/* Whether buffer @id is available, and not taken yet. */
+static bool is_waiting(const struct refdev_queue *q, uint32_t id)
+{
+	uint16_t end = (uint16_t)load(q->driver + 2, 2), i;
+
+	for (i = q->last_avail; i != end; i++)
+		if (load(q->driver + 4 + 2ull * (i % q->size), 2) == id)
+			return true;
+	return false;
+}
+
+/* A descriptor at which no buffer starts that the driver has offered, other than @id. */
+static uint32_t not_a_head(const struct refdev_queue *q, uint32_t id)
 {
 	uint32_t i;
 
 	for (i = 0; i < q->size; i++)
-		if (q->state[i].owner != i)
+		if (q->state[i].owner != i && i != id && !is_waiting(q, i))
 			return i;
 	return q->size;
 }
@@ -319,7 +331,7 @@ static void split_push(struct refdev_queue *q, const struct refdev_chain *chain,
 	if (lie == LIE_ID_RANGE)
 		id = q->size;
 	if (lie == LIE_ID_NOT_OUTSTANDING)
-		id = not_a_head(q) == chain->id ? (chain->id + 1) % q->size : not_a_head(q);
+		id = not_a_head(q, id);
 	if (lie == LIE_LEN)
 		len = (uint32_t)chain->writable + 1;
 	if (lie == LIE_LEN_MAX)

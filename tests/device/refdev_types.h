@@ -73,11 +73,14 @@ bool refdev_net_deliver_raw(struct refdev *dev, const void *frame, unsigned int 
 
 /* --- console (5.3) ------------------------------------------------------------------------- */
 
-#define REF_CONSOLE_F_SIZE 0
+#define REF_CONSOLE_F_SIZE	  0
+#define REF_CONSOLE_F_EMERG_WRITE 2
 
 struct refdev_console {
 	char output[65536]; /* what the driver sent */
 	size_t output_len;
+	char emergency[256]; /* written to emerg_wr */
+	size_t emergency_len;
 };
 
 struct refdev *refdev_console_new(uint32_t version, uint64_t features);

@@ -75,6 +75,12 @@ class _Stream(fdpexpect.fdspawn):
             self.flag_eof = True
             raise pexpect.EOF("reset") from error
 
+    def read_ahead(self):
+        """Reads what there is, for the next expect()."""
+        text = self.read_nonblocking(self.maxread, 0)
+        self._before.write(text)
+        self._buffer.write(text)
+
 
 class Terminal:
     """A terminal of the guest with a shell on it. Text is latin-1: a character is a byte."""
@@ -88,14 +94,19 @@ class Terminal:
         self._stream.use_poll = True
 
     def send(self, text):
-        """Types @text (str or bytes). Takes as long as the guest does, within the time limit."""
+        """Types @text (str or bytes). Takes as long as the guest does, within the time limit.
+        Reads meanwhile: a guest whose output nobody takes stops taking input."""
         data = text.encode("latin-1") if isinstance(text, str) else text
         end = time.monotonic() + TIMEOUT_S
         while data:
             left = end - time.monotonic()
             assert left > 0, f"{self.name}: the guest takes no more input"
-            if select.select([], [self.channel.sock], [], left)[1]:
-                data = data[self.channel.sock.send(data, socket.MSG_DONTWAIT):]
+            sock = self.channel.sock
+            readable, writable, _ = select.select([sock], [sock], [], left)
+            if readable:
+                self._stream.read_ahead()
+            if writable:
+                data = data[sock.send(data, socket.MSG_DONTWAIT):]
 
     def expect_exact(self, text, timeout=TIMEOUT_S):
         """Waits for @text and returns what came before it."""

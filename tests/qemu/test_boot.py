@@ -145,7 +145,7 @@ def test_guest_boots_within_a_second(lab, platform):
 # --- the end ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("command, status", [
-    ("exit", 0), ("exit 0", 0), ("exit 1", 1), ("exit 42", 42), ("exit 255", 255)])
+    ("exit 0", 0), ("exit 0x07", 7), ("exit 1", 1), ("exit 42", 42), ("exit 255", 255)])
 def test_exit_status(lab, arch, command, status):
     machine = lab.boot(arch)
     machine.serial.begin(command)
@@ -166,6 +166,7 @@ def test_exit_refuses_what_is_no_status(lab, arch):
     machine = lab.boot(arch)
     assert machine.run("exit 256") == "exit: status 256 is too large (at most 255)\n"
     assert machine.run("exit -1") == "exit: status '-1' is not a number\n"
+    assert machine.run("exit") == "usage: exit STATUS\n"
     assert machine.run("exit 1 2") == "usage: exit STATUS\n"
     machine.poweroff()
 
@@ -210,6 +211,7 @@ def fault_report(machine, arch, command):
     machine.serial.begin(command)
     report = machine.serial.rest()
     digits = ADDRESS_DIGITS[arch.arch]
+    assert "\r" not in report, "a line does not end with CR LF alone"
     assert report.count("*** ") == 1
     assert re.search(rf"^pc       0x[0-9a-f]{{{digits}}}$", report, re.M)
     assert re.search(r"^syndrome 0x[0-9a-f]{8}$", report, re.M)

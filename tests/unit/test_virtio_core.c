@@ -9,10 +9,10 @@
 #define TEST_ID 42
 
 static const struct refdev_field fields[] = {
-	{ 0, 8, -1, false },
-	{ 8, 4, 3, true },
-	{ 12, 2, -1, false },
-	{ 14, 1, -1, true },
+	{ 0, 8, -1, REF_CONFIG_RO },
+	{ 8, 4, 3, REF_CONFIG_RW },
+	{ 12, 2, -1, REF_CONFIG_RO },
+	{ 14, 1, -1, REF_CONFIG_RW },
 };
 
 static void process_nothing(struct refdev *dev, struct refdev_queue *q)

@@ -7,7 +7,7 @@
 
 #define TEST_ID 43
 
-static const struct refdev_field fields[] = { { 0, 4, -1, false } };
+static const struct refdev_field fields[] = { { 0, 4, -1, REF_CONFIG_RO } };
 
 static void serve_all(struct refdev *dev, struct refdev_queue *q)
 {
