@@ -45,7 +45,7 @@ const struct machine_memory *machine_memory(void);
 /* How the image was started, e.g. "EL2", "EL3", "HYP", "SVC (secure)". */
 const char *machine_boot_mode(void);
 
-/* Nanoseconds of the boot marks are kept by the timer; ticks at reset are read by start.S. */
+/* The counter at reset, stored by start.S: the moment at which clock_ns() is 0. */
 extern uint64_t boot_ticks;
 
 #endif

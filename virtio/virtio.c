@@ -206,7 +206,8 @@ void virtio_unregister_driver(struct virtio_driver *driver)
 void virtio_config_changed(struct virtio_device *vdev)
 {
 	vdev->config_changes++;
-	if (!vdev->driver_ok)
+	/* Who has failed already is not told again: a device could go on for ever. */
+	if (!vdev->driver_ok || vdev->state != VIRTIO_STATE_LIVE)
 		return;
 	if (vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_NEEDS_RESET) {
 		port_log(LOG_ERROR, "%s: the device needs a reset", vdev->dev.name);

@@ -14,6 +14,9 @@
 #include "virtio/wire/mmio.h"
 #include "virtio/wire/ring.h"
 
+/* The most that one interrupt serves; the second round finds nothing but for a race. */
+#define INTERRUPT_ROUNDS 8
+
 static struct virtio_mmio_device *to_vm(struct virtio_device *vdev)
 {
 	return container_of(vdev, struct virtio_mmio_device, vdev);
@@ -182,8 +185,8 @@ static int activate_legacy(const struct virtio_mmio_device *vm, const struct vir
 	return 0;
 }
 
-/* The size for the queue that is selected, or 0 where the device has none. A split ring's size is a
- * power of two (2.7); the device's maximum need not be one. */
+/* The size for a queue of which the device takes up to @max (above 0). A split ring's size is a power
+ * of two (2.7); the device's maximum need not be one. */
 static unsigned int queue_size(const struct virtio_mmio_device *vm, unsigned int max)
 {
 	unsigned int limit = vm->vdev.max_queue_size ? vm->vdev.max_queue_size : VIRTIO_QUEUE_SIZE;
@@ -270,18 +273,16 @@ static int vm_find_vqs(struct virtio_device *vdev, unsigned int nvqs, struct vir
 
 /* --- interrupts --------------------------------------------------------------------------- */
 
-irqreturn_t virtio_mmio_interrupt(int irq, void *dev_id)
+/* The two events that there are; undefined bits are ignored (4.2.2.2). */
+static uint32_t pending_events(const struct virtio_mmio_device *vm)
 {
-	struct virtio_mmio_device *vm = dev_id;
-	struct virtqueue *vq;
-	uint32_t status;
+	return reg_read(vm, VIRTIO_MMIO_INTERRUPT_STATUS) &
+	       (VIRTIO_MMIO_INT_VRING | VIRTIO_MMIO_INT_CONFIG);
+}
 
-	if (!vm->base) /* the line is shared, and we are not set up yet */
-		return IRQ_NONE;
-	status = reg_read(vm, VIRTIO_MMIO_INTERRUPT_STATUS);
-	status &= VIRTIO_MMIO_INT_VRING | VIRTIO_MMIO_INT_CONFIG;
-	if (!status)
-		return IRQ_NONE;
+static void serve_events(struct virtio_mmio_device *vm, int irq, uint32_t status)
+{
+	struct virtqueue *vq;
 
 	/* Acknowledge before draining: what completes after this raises the line again. A look at a
 	 * ring must not overtake the acknowledgement, or a completion in between would be lost. */
@@ -293,7 +294,29 @@ irqreturn_t virtio_mmio_interrupt(int irq, void *dev_id)
 	if ((status & VIRTIO_MMIO_INT_VRING) && vm->vdev.driver_ok)
 		list_for_each_entry (vq, &vm->vdev.vqs, list)
 			vring_interrupt(irq, vq);
-	return IRQ_HANDLED;
+}
+
+/*
+ * One event may come between our look at the status and the acknowledgement of the other. Then the
+ * line never falls, and one that is edge-triggered, as on QEMU's virt, would stay silent for ever. So
+ * we look until it has fallen, but not for ever at a device that does not let it.
+ */
+irqreturn_t virtio_mmio_interrupt(int irq, void *dev_id)
+{
+	struct virtio_mmio_device *vm = dev_id;
+	irqreturn_t result = IRQ_NONE;
+	uint32_t status;
+
+	if (!vm->base) /* the line is shared, and we are not set up yet */
+		return IRQ_NONE;
+	for (int round = 0; round < INTERRUPT_ROUNDS; round++) {
+		status = pending_events(vm);
+		if (!status)
+			break;
+		serve_events(vm, irq, status);
+		result = IRQ_HANDLED;
+	}
+	return result;
 }
 
 /* --- finding the device ------------------------------------------------------------------- */
@@ -316,30 +339,36 @@ static const struct virtio_config_ops virtio_mmio_config_ops = {
 	.bus_name = vm_bus_name,
 };
 
+/* Magic value and version, then the device's id, and of an empty slot nothing else (4.2.3.1.1).
+ * Returns 0, -ENODEV (no device) or -EINVAL (a version that does not exist). */
+static int identify(const char *regs)
+{
+	uint32_t version;
+
+	if (le32_to_cpu(mmio_read32(regs + VIRTIO_MMIO_MAGIC_VALUE)) != VIRTIO_MMIO_MAGIC)
+		return -ENODEV;
+	version = le32_to_cpu(mmio_read32(regs + VIRTIO_MMIO_VERSION));
+	if (version != 1 && version != 2)
+		return -EINVAL;
+	return mmio_read32(regs + VIRTIO_MMIO_DEVICE_ID) ? 0 : -ENODEV;
+}
+
 bool virtio_mmio_present(const void *base)
 {
-	const char *regs = base;
-
-	return le32_to_cpu(mmio_read32(regs + VIRTIO_MMIO_MAGIC_VALUE)) == VIRTIO_MMIO_MAGIC &&
-	       mmio_read32(regs + VIRTIO_MMIO_DEVICE_ID) != 0;
+	return identify(base) != -ENODEV;
 }
 
 int virtio_mmio_probe(struct virtio_mmio_device *vm, void *base, uint64_t phys, size_t size,
 		      int irq)
 {
 	struct virtio_device *vdev = &vm->vdev;
+	int err = size < VIRTIO_MMIO_CONFIG ? -EINVAL : identify(base);
 
-	if (size < VIRTIO_MMIO_CONFIG)
-		return -EINVAL;
-	if (!virtio_mmio_present(base))
-		return -ENODEV;
+	if (err)
+		return err;
 	vm->base = base;
 	vm->size = size;
 	vm->version = reg_read(vm, VIRTIO_MMIO_VERSION);
-	if (vm->version != 1 && vm->version != 2) {
-		vm->base = NULL;
-		return -EINVAL;
-	}
 	snprintf(vm->bus_name, sizeof(vm->bus_name), "mmio@%llx", (unsigned long long)phys);
 	memcpy(vdev->dev.name, vm->bus_name, sizeof(vdev->dev.name));
 	vdev->id.device = reg_read(vm, VIRTIO_MMIO_DEVICE_ID);

@@ -31,7 +31,7 @@ struct virtio_mmio_device {
 int virtio_mmio_probe(struct virtio_mmio_device *vm, void *base, uint64_t phys, size_t size,
 		      int irq);
 
-/* Whether the slot at @base holds a device at all. */
+/* Whether the slot at @base holds a device, be it one of a version that we do not know. */
 bool virtio_mmio_present(const void *base);
 
 void virtio_mmio_remove(struct virtio_mmio_device *vm);

@@ -64,7 +64,8 @@ static void chunk_done(struct virtio_blk_request *req)
 	struct summer *summer = slot->summer;
 
 	__atomic_store_n(&slot->done, true, __ATOMIC_RELEASE);
-	__atomic_store_n(&summer->completed, summer->completed + 1, __ATOMIC_RELEASE);
+	/* A completion in an interrupt may come in the middle of one in a work item. */
+	(void)__atomic_fetch_add(&summer->completed, 1, __ATOMIC_RELEASE);
 	port_event_signal(&summer->event);
 }
 
@@ -174,13 +175,10 @@ static int sum_range(struct summer *summer)
 /* Waits until the device has given back every buffer. Returns false where it does not. */
 static bool settle(struct summer *summer)
 {
-	unsigned int seen = completions(summer);
-
-	while (seen != summer->issued) {
-		(void)port_event_wait(&summer->event, PROGRESS_NS);
-		if (completions(summer) == seen)
-			return false;
-		seen = completions(summer);
+	while (completions(summer) != summer->issued) {
+		/* A signal may be an old one: only time says that nothing comes any more. */
+		if (port_event_wait(&summer->event, PROGRESS_NS) != 0)
+			return completions(summer) == summer->issued;
 	}
 	return true;
 }

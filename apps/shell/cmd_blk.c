@@ -158,8 +158,6 @@ static void print_serial(struct shell *sh, struct virtio_blk *blk)
 		sh_printf(sh, "serial    unknown (%s)\n", sh_strerror(err));
 		return;
 	}
-	for (char *c = id; *c; c++)
-		*c = *c >= 0x20 && *c <= 0x7e ? *c : '?';
 	sh_printf(sh, "serial    \"%s\"\n", id);
 }
 

@@ -183,25 +183,31 @@ static int pl011_read(struct tty *tty, char *buf, size_t len)
 	return (int)n;
 }
 
-static void put_polled(uint8_t byte)
+/* Returns whether there was room for @byte in time. */
+static bool put_polled(uint8_t byte)
 {
 	for (unsigned int i = 0; i < BUSY_POLLS && (uart_read(UART_FR) & FR_TX_FULL); i++)
 		barrier();
+	if (uart_read(UART_FR) & FR_TX_FULL)
+		return false;
 	uart_write(UART_DR, byte);
+	return true;
 }
 
-/* What was queued before the panic comes first: it may tell the cause. */
+/* What was queued before the panic comes first: it may tell the cause. A line that is stuck costs
+ * a message one wait, not one for each byte. */
 static void pl011_write_panic(struct tty *tty, const char *buf, size_t len)
 {
 	unsigned long flags = irq_save();
+	bool moving = true;
 
 	(void)tty;
-	while (ring_used(&uart.tx) > 0)
-		put_polled(ring_get(&uart.tx));
-	for (size_t i = 0; i < len; i++) {
+	while (moving && ring_used(&uart.tx) > 0)
+		moving = put_polled(ring_get(&uart.tx));
+	for (size_t i = 0; moving && i < len; i++) {
 		if (buf[i] == '\n')
-			put_polled('\r');
-		put_polled((uint8_t)buf[i]);
+			moving = put_polled('\r');
+		moving = moving && put_polled((uint8_t)buf[i]);
 	}
 	irq_restore(flags);
 }

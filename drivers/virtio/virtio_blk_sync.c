@@ -125,6 +125,7 @@ static void sync_send(struct virtio_blk *blk, struct transfer *transfer)
 	virtio_blk_kick(blk);
 }
 
+/* Whether no request is in flight. All may be over before all was sent. */
 static bool sync_idle(struct virtio_blk *blk)
 {
 	unsigned long state = port_lock(&blk->lock);
@@ -132,6 +133,11 @@ static bool sync_idle(struct virtio_blk *blk)
 
 	port_unlock(&blk->lock, state);
 	return idle;
+}
+
+static bool sync_finished(const struct virtio_blk *blk, const struct transfer *transfer)
+{
+	return blk->sync.status || (transfer->sectors == 0 && transfer->requests == 0);
 }
 
 static uint64_t time_left(uint64_t deadline)
@@ -157,8 +163,13 @@ static int sync_run(struct virtio_blk *blk, struct transfer *transfer, uint64_t 
 
 		if (!late)
 			sync_send(blk, transfer);
-		if (sync_idle(blk))
-			return late ? -ETIMEDOUT : blk->sync.status;
+		if (sync_idle(blk)) {
+			if (late)
+				return -ETIMEDOUT;
+			if (sync_finished(blk, transfer))
+				return blk->sync.status;
+			continue;
+		}
 		if (left > 0 && !port_event_wait(&blk->sync.event, left))
 			continue;
 		if (sync_idle(blk))

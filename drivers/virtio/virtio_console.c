@@ -75,7 +75,7 @@ static int console_probe(struct virtio_device *vdev)
 
 	vdev->priv = con;
 	virtio_device_ready(vdev);
-	virtqueue_kick(con->rx_vq);
+	console_rx_start(con);
 	/* Once it is ready, so that no change of the size falls between. */
 	console_config_changed(vdev);
 	return 0;

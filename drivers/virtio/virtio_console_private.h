@@ -41,9 +41,12 @@ struct virtio_console {
 /* The operations of the terminal. */
 extern const struct tty console_tty;
 
-/* Makes the buffers and offers the first of them; the device learns of them with a kick. Returns 0 or
- * -ENOMEM; console_queues_destroy() in any case. */
+/* Makes the buffers and offers the first of them; the device learns of them with console_rx_start().
+ * Returns 0 or -ENOMEM; console_queues_destroy() in any case. */
 int console_queues_init(struct virtio_console *con);
+
+/* Publishes the buffers that were offered, once the device is ready. */
+void console_rx_start(struct virtio_console *con);
 
 /* Takes back what is in the queues, which the device no longer uses, and frees queues and buffers. */
 void console_queues_destroy(struct virtio_console *con);

@@ -377,6 +377,17 @@ int console_queues_init(struct virtio_console *con)
 	return rx_offer(con) ? 0 : -ENOMEM;
 }
 
+/* Under the lock: the device may answer before the kick has returned. */
+void console_rx_start(struct virtio_console *con)
+{
+	unsigned long state = port_lock(&con->lock);
+	bool notify = virtqueue_kick_prepare(con->rx_vq);
+
+	port_unlock(&con->lock, state);
+	if (notify)
+		virtqueue_notify(con->rx_vq);
+}
+
 /* Buffers of a device that did not answer its reset are left to it: it may still write to them. */
 void console_queues_destroy(struct virtio_console *con)
 {

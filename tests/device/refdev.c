@@ -78,6 +78,11 @@ void refdev_free(struct refdev *dev)
 	free(dev);
 }
 
+void refdev_forget(void)
+{
+	devices = NULL;
+}
+
 void *refdev_base(struct refdev *dev)
 {
 	return dev->base;

@@ -51,8 +51,8 @@ struct refdev_seg {
 
 /* A buffer that the driver has made available: readable pieces, then writable ones. */
 struct refdev_chain {
-	uint16_t id;		   /* how the ring names it */
-	uint16_t descriptors;	   /* of the ring, not counting an indirect table's */
+	uint16_t id;	      /* how the ring names it */
+	uint16_t descriptors; /* of the ring, not counting an indirect table's */
 	unsigned int nsegs;
 	uint64_t readable, writable; /* bytes */
 	struct refdev_seg segs[REFDEV_MAX_SEGS];
@@ -100,9 +100,9 @@ struct refdev_queue {
 	uint32_t legacy_align;
 	bool event_idx, indirect;
 
-	bool notified;		    /* there may be work */
-	bool polling;		    /* the device looks without being notified */
-	bool suppress_notify;	    /* and says that it needs none */
+	bool notified;		     /* there may be work */
+	bool polling;		     /* the device looks without being notified */
+	bool suppress_notify;	     /* and says that it needs none */
 	unsigned long notifications; /* writes to the notify register */
 	unsigned long popped, pushed, interrupts;
 	enum refdev_lie lie; /* to be told by the next push */
@@ -139,15 +139,15 @@ struct refdev_type {
 
 /* What the device does wrong for as long as it is set. */
 struct refdev_lies {
-	uint32_t magic, version; /* 0: the right ones */
-	bool refuse_features;	 /* FEATURES_OK does not stay */
-	bool reset_hangs;	 /* status never reads 0 again */
-	unsigned int reset_reads; /* so many reads of status until it is 0 */
-	bool generation_moves;	 /* at every read */
+	uint32_t magic, version;	 /* 0: the right ones */
+	bool refuse_features;		 /* FEATURES_OK does not stay */
+	bool reset_hangs;		 /* status never reads 0 again */
+	unsigned int reset_reads;	 /* so many reads of status until it is 0 */
+	bool generation_moves;		 /* at every read */
 	unsigned int generation_moves_n; /* at the next n reads */
-	bool no_interrupts;	 /* they are lost */
-	bool ignore_notify;	 /* nothing is ever processed */
-	bool stuck_ready;	 /* QueueReady reads 1 for queues never set up */
+	bool no_interrupts;		 /* they are lost */
+	bool ignore_notify;		 /* nothing is ever processed */
+	bool stuck_ready;		 /* QueueReady reads 1 for queues never set up */
 };
 
 struct refdev {
@@ -192,6 +192,9 @@ struct refdev {
 struct refdev *refdev_new(const struct refdev_type *type, uint32_t version, unsigned int nqueues,
 			  uint32_t queue_size);
 void refdev_free(struct refdev *dev);
+
+/* Drops all devices without a look: what a test that failed has left. */
+void refdev_forget(void);
 
 void *refdev_base(struct refdev *dev);
 

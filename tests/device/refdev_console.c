@@ -11,9 +11,9 @@
 enum { RECEIVEQ, TRANSMITQ };
 
 static const struct refdev_field fields[] = {
-	{ 0, 2, REF_CONSOLE_F_SIZE, REF_CONFIG_RO },
-	{ 2, 2, REF_CONSOLE_F_SIZE, REF_CONFIG_RO },
-	{ 8, 4, REF_CONSOLE_F_EMERG_WRITE, REF_CONFIG_WO_EARLY },
+	{0, 2, REF_CONSOLE_F_SIZE, REF_CONFIG_RO},
+	{2, 2, REF_CONSOLE_F_SIZE, REF_CONFIG_RO},
+	{8, 4, REF_CONSOLE_F_EMERG_WRITE, REF_CONFIG_WO_EARLY},
 };
 
 struct refdev_console *refdev_console(struct refdev *dev)
@@ -61,8 +61,8 @@ size_t refdev_console_input(struct refdev *dev, const char *text, size_t len)
 
 void refdev_console_resize(struct refdev *dev, uint16_t cols, uint16_t rows)
 {
-	uint8_t size[4] = { (uint8_t)cols, (uint8_t)(cols >> 8), (uint8_t)rows,
-			    (uint8_t)(rows >> 8) };
+	uint8_t size[4] = {(uint8_t)cols, (uint8_t)(cols >> 8), (uint8_t)rows,
+			   (uint8_t)(rows >> 8)};
 
 	refdev_config_change(dev, 0, size, sizeof(size));
 }

@@ -44,32 +44,32 @@ struct reg_rule {
 };
 
 static const struct reg_rule rules[] = {
-	{ MAGIC, R, R },
-	{ VERSION, R, R },
-	{ DEVICE_ID, R, R },
-	{ VENDOR_ID, R, R },
-	{ DEVICE_FEATURES, R, R },
-	{ DEVICE_FEATURES_SEL, W, W },
-	{ DRIVER_FEATURES, W, W },
-	{ DRIVER_FEATURES_SEL, W, W },
-	{ GUEST_PAGE_SIZE, 0, W },
-	{ QUEUE_SEL, W, W },
-	{ QUEUE_SIZE_MAX, R, R },
-	{ QUEUE_SIZE, W, W },
-	{ QUEUE_ALIGN, 0, W },
-	{ QUEUE_PFN, 0, R | W },
-	{ QUEUE_READY, R | W, 0 },
-	{ QUEUE_NOTIFY, W, W },
-	{ INTERRUPT_STATUS, R, R },
-	{ INTERRUPT_ACK, W, W },
-	{ STATUS, R | W, R | W },
-	{ QUEUE_DESC, W, 0 },
-	{ QUEUE_DESC + 4, W, 0 },
-	{ QUEUE_DRIVER, W, 0 },
-	{ QUEUE_DRIVER + 4, W, 0 },
-	{ QUEUE_DEVICE, W, 0 },
-	{ QUEUE_DEVICE + 4, W, 0 },
-	{ CONFIG_GENERATION, R, 0 },
+	{MAGIC, R, R},
+	{VERSION, R, R},
+	{DEVICE_ID, R, R},
+	{VENDOR_ID, R, R},
+	{DEVICE_FEATURES, R, R},
+	{DEVICE_FEATURES_SEL, W, W},
+	{DRIVER_FEATURES, W, W},
+	{DRIVER_FEATURES_SEL, W, W},
+	{GUEST_PAGE_SIZE, 0, W},
+	{QUEUE_SEL, W, W},
+	{QUEUE_SIZE_MAX, R, R},
+	{QUEUE_SIZE, W, W},
+	{QUEUE_ALIGN, 0, W},
+	{QUEUE_PFN, 0, R | W},
+	{QUEUE_READY, R | W, 0},
+	{QUEUE_NOTIFY, W, W},
+	{INTERRUPT_STATUS, R, R},
+	{INTERRUPT_ACK, W, W},
+	{STATUS, R | W, R | W},
+	{QUEUE_DESC, W, 0},
+	{QUEUE_DESC + 4, W, 0},
+	{QUEUE_DRIVER, W, 0},
+	{QUEUE_DRIVER + 4, W, 0},
+	{QUEUE_DEVICE, W, 0},
+	{QUEUE_DEVICE + 4, W, 0},
+	{CONFIG_GENERATION, R, 0},
 };
 
 struct refdev *refdev_find(const volatile void *reg, unsigned int *offset);
@@ -192,9 +192,9 @@ static uint32_t read_device_features(struct refdev *dev)
 		violation("mmio: DeviceFeatures before DeviceFeaturesSel (4.2.2.2#7)");
 	if (!(dev->status & REF_S_DRIVER))
 		violation("mmio: features read in status %#x (3.1.1)", dev->status);
-	return dev->device_features_sel < 2 ?
-		       (uint32_t)(dev->offered >> (32 * dev->device_features_sel)) :
-		       0;
+	return dev->device_features_sel < 2
+		       ? (uint32_t)(dev->offered >> (32 * dev->device_features_sel))
+		       : 0;
 }
 
 static void write_driver_features(struct refdev *dev, uint32_t value)
@@ -464,7 +464,8 @@ static uint32_t read_config(struct refdev *dev, unsigned int offset, unsigned in
 	return value;
 }
 
-static void write_config(struct refdev *dev, unsigned int offset, uint32_t value, unsigned int width)
+static void write_config(struct refdev *dev, unsigned int offset, uint32_t value,
+			 unsigned int width)
 {
 	if (!config_allowed(dev, offset, width, true))
 		return;

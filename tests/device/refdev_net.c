@@ -11,10 +11,10 @@
 enum { RECEIVEQ, TRANSMITQ };
 
 static const struct refdev_field fields[] = {
-	{ 0, 1, REF_NET_F_MAC, REF_CONFIG_RO },	   { 1, 1, REF_NET_F_MAC, REF_CONFIG_RO },
-	{ 2, 1, REF_NET_F_MAC, REF_CONFIG_RO },	   { 3, 1, REF_NET_F_MAC, REF_CONFIG_RO },
-	{ 4, 1, REF_NET_F_MAC, REF_CONFIG_RO },	   { 5, 1, REF_NET_F_MAC, REF_CONFIG_RO },
-	{ 6, 2, REF_NET_F_STATUS, REF_CONFIG_RO }, { 10, 2, REF_NET_F_MTU, REF_CONFIG_RO },
+	{0, 1, REF_NET_F_MAC, REF_CONFIG_RO},	 {1, 1, REF_NET_F_MAC, REF_CONFIG_RO},
+	{2, 1, REF_NET_F_MAC, REF_CONFIG_RO},	 {3, 1, REF_NET_F_MAC, REF_CONFIG_RO},
+	{4, 1, REF_NET_F_MAC, REF_CONFIG_RO},	 {5, 1, REF_NET_F_MAC, REF_CONFIG_RO},
+	{6, 2, REF_NET_F_STATUS, REF_CONFIG_RO}, {10, 2, REF_NET_F_MTU, REF_CONFIG_RO},
 };
 
 struct refdev_net *refdev_net(struct refdev *dev)
@@ -32,7 +32,7 @@ static void take_frame(struct refdev *dev, const struct refdev_chain *c)
 {
 	struct refdev_net *net = dev->priv;
 	static const uint8_t zero[12];
-	uint8_t header[12] = { 0 };
+	uint8_t header[12] = {0};
 	unsigned int hlen = header_len(dev), slot = net->sent % REF_NET_FRAMES;
 	uint64_t len = c->readable - hlen;
 
@@ -71,7 +71,7 @@ bool refdev_net_deliver_raw(struct refdev *dev, const void *frame, unsigned int 
 	struct refdev_net *net = dev->priv;
 	struct refdev_queue *q = &dev->queues[RECEIVEQ];
 	static struct refdev_chain c;
-	uint8_t header[12] = { 0 };
+	uint8_t header[12] = {0};
 	unsigned int hlen = header_len(dev);
 
 	if (!(dev->status & REF_S_DRIVER_OK) || !q->ready || !refdev_pop(q, &c))
@@ -98,7 +98,7 @@ bool refdev_net_deliver(struct refdev *dev, const void *frame, unsigned int len)
 
 void refdev_net_set_link(struct refdev *dev, bool up)
 {
-	uint8_t status[2] = { up, 0 };
+	uint8_t status[2] = {up, 0};
 
 	refdev_config_change(dev, 6, status, sizeof(status));
 }
@@ -118,7 +118,7 @@ static const struct refdev_type type = {
 
 struct refdev *refdev_net_new(uint32_t version, uint64_t features)
 {
-	static const uint8_t mac[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
+	static const uint8_t mac[6] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
 	struct refdev *dev = refdev_new(&type, version, 2, 64);
 
 	dev->priv = calloc(1, sizeof(struct refdev_net));

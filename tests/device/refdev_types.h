@@ -28,7 +28,7 @@ struct refdev_blk {
 	unsigned long reads, writes, flushes, ids, unknown;
 	unsigned int max_data_segs; /* of a request, so far */
 	uint32_t max_seg_bytes;
-	uint8_t fail_status;   /* the status of the next fail_count requests; 0: none */
+	uint8_t fail_status; /* the status of the next fail_count requests; 0: none */
 	unsigned int fail_count;
 	bool no_status;	       /* returns requests without writing their status */
 	bool short_reads;      /* claims to have written a byte only */

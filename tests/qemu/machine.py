@@ -11,15 +11,17 @@ import io
 import json
 import os
 import pathlib
+import queue
 import select
 import shlex
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 import pexpect
-from pexpect import fdpexpect
+from pexpect import spawnbase
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("VIREO_BUILD", ROOT / "build"))
@@ -62,24 +64,51 @@ class Channel:
 
     def close(self):
         self._guest.close()
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the other end was first
         self.sock.close()
 
 
-class _Stream(fdpexpect.fdspawn):
-    """pexpect on a socket, of which a reset by a QEMU that ended is just the end."""
+class _Stream(spawnbase.SpawnBase):
+    """What QEMU writes to a socket, for pexpect. A thread takes it at once, as a guest stands still
+    while its serial line waits for a reader."""
 
-    def read_nonblocking(self, size=1, timeout=-1):
+    def __init__(self, sock):
+        super().__init__(timeout=TIMEOUT_S, encoding="latin-1")
+        self._sock = sock
+        self._pieces = queue.SimpleQueue()
+        threading.Thread(target=self._receive, daemon=True).start()
+
+    def _receive(self):
         try:
-            return super().read_nonblocking(size, timeout)
-        except ConnectionResetError as error:
-            self.flag_eof = True
-            raise pexpect.EOF("reset") from error
+            while select.select([self._sock], [], [])[0] and (data := self._sock.recv(65536)):
+                self._pieces.put(data)
+        except (OSError, ValueError):
+            pass  # QEMU has gone, or the test
+        self._pieces.put(b"")
 
-    def read_ahead(self):
-        """Reads what there is, for the next expect()."""
-        text = self.read_nonblocking(self.maxread, 0)
-        self._before.write(text)
-        self._buffer.write(text)
+    def read_nonblocking(self, size=1, timeout=None):
+        if self.flag_eof:
+            raise pexpect.EOF("end of the stream")
+        try:
+            data = self._pieces.get(timeout=max(timeout, 0) if timeout is not None else None)
+        except queue.Empty:
+            raise pexpect.TIMEOUT("nothing came") from None
+        if not data:
+            self.flag_eof = True
+            raise pexpect.EOF("end of the stream")
+        # A UART sends single bytes. Searching is cheaper in larger pieces.
+        while not self._pieces.empty():
+            piece = self._pieces.get()
+            if not piece:
+                self._pieces.put(piece)
+                break
+            data += piece
+        text = self._decoder.decode(data)
+        self._log(text, "read")
+        return text
 
 
 class Terminal:
@@ -89,24 +118,18 @@ class Terminal:
         self.name = name
         self.channel = channel
         self.log = io.StringIO()
-        self._stream = _Stream(channel.sock, timeout=TIMEOUT_S, maxread=65536, encoding="latin-1")
+        self._stream = _Stream(channel.sock)
         self._stream.logfile_read = self.log
-        self._stream.use_poll = True
 
     def send(self, text):
-        """Types @text (str or bytes). Takes as long as the guest does, within the time limit.
-        Reads meanwhile: a guest whose output nobody takes stops taking input."""
+        """Types @text (str or bytes). Takes as long as the guest does, within the time limit."""
         data = text.encode("latin-1") if isinstance(text, str) else text
         end = time.monotonic() + TIMEOUT_S
         while data:
             left = end - time.monotonic()
             assert left > 0, f"{self.name}: the guest takes no more input"
-            sock = self.channel.sock
-            readable, writable, _ = select.select([sock], [sock], [], left)
-            if readable:
-                self._stream.read_ahead()
-            if writable:
-                data = data[sock.send(data, socket.MSG_DONTWAIT):]
+            if select.select([], [self.channel.sock], [], left)[1]:
+                data = data[self.channel.sock.send(data, socket.MSG_DONTWAIT):]
 
     def expect_exact(self, text, timeout=TIMEOUT_S):
         """Waits for @text and returns what came before it."""
@@ -188,7 +211,7 @@ class Qmp:
         line, self._pending = self._pending.split(b"\n", 1)
         return json.loads(line)
 
-    def command(self, name, **arguments):
+    def command(self, name, /, **arguments):
         message = {"execute": name, "arguments": {k.replace("_", "-"): v
                                                   for k, v in arguments.items()}}
         self._sock.sendall(json.dumps(message).encode() + b"\n")

@@ -316,17 +316,17 @@ def test_disks_are_counted_in_order(lab, platform):
 
 def test_info(lab, platform):
     machine = lab.boot(platform, *disk_options(
-        lab.file("disk.img", BYTES), device=",serial=0123456789ABCDEFGHIJ,queue-size=64"))
+        lab.file("disk.img", BYTES), device=",serial=0123456789ABCDEFGHIJ"))
     shown = info(machine)
     assert shown["capacity"] == f"{SECTORS} sectors, {BYTES} bytes"
     assert shown["blocks"] == "512 bytes, physical 512"
     assert shown["access"] == "read-write"
     assert shown["cache"] == "write-back"
     assert shown["serial"] == '"0123456789ABCDEFGHIJ"'  # all 20 bytes, without an end
-    assert shown["queue"] == "64 descriptors"
+    assert shown["queue"] == "256 descriptors"
     seg_max, most = map(int, re.fullmatch(
         r"seg_max (\d+), size_max \d+, at most (\d+) sectors", shown["requests"]).groups())
-    assert 1 <= seg_max <= 62 and most >= 128
+    assert 1 <= seg_max <= 254 and most >= 128
     machine.poweroff()
 
 
@@ -372,14 +372,18 @@ def test_block_sizes_and_topology(lab, arch, logical, physical, least, best):
     assert path.read_bytes() == expected
 
 
-@pytest.mark.parametrize("size", [4, 8, 16, 128, 256, 1024])
+@pytest.mark.parametrize("size", [4, 64, 1024])
 def test_queue_sizes(lab, pair, size):
+    """QEMU 7.2 tells of 1024 entries behind virtio-mmio whatever its queue-size is, and only cuts
+    seg_max; others may tell the truth. We take at most 256."""
     data = host.random_bytes(BYTES, size)
     path = lab.file("disk.img", data)
     machine = lab.boot(pair, *disk_options(path, device=f",queue-size={size}"))
     queue_size, form = host.parse_lsdev(machine.run("lsdev"))[0]["queues"]["requests"]
-    assert (queue_size, form) == (min(size, 256), "split") or queue_size == size
-    assert info(machine)["queue"] == f"{queue_size} descriptors"
+    assert queue_size in (256, min(size, 256)) and form == "split"
+    shown = info(machine)
+    assert shown["queue"] == f"{queue_size} descriptors"
+    assert 1 <= int(re.match(r"seg_max (\d+)", shown["requests"])[1]) <= size - 2
     assert machine.run("blk sum 0") == crc_line(data) + "\n"
     assert machine.run("blk fill 0 10 300 0x77") == ""
     machine.run("blk flush 0")
@@ -387,14 +391,13 @@ def test_queue_sizes(lab, pair, size):
     assert path.read_bytes() == data[:10 * SECTOR] + b"\x77" * 300 * SECTOR + data[310 * SECTOR:]
 
 
-@pytest.mark.parametrize("size", [4, 256])
 @pytest.mark.parametrize("event_idx", ["on", "off"])
 @pytest.mark.parametrize("indirect", ["on", "off"])
-def test_ring_features(lab, pair, event_idx, indirect, size):
+def test_ring_features(lab, pair, event_idx, indirect):
     data = host.random_bytes(2 << 20, (event_idx, indirect))
     path = lab.file("disk.img", data)
     machine = lab.boot(pair, *disk_options(
-        path, device=f",event_idx={event_idx},indirect_desc={indirect},queue-size={size}"))
+        path, device=f",event_idx={event_idx},indirect_desc={indirect}"))
     features = host.parse_lsdev(machine.run("lsdev"))[0]["features"]
     assert ("EVENT_IDX" in features, "INDIRECT_DESC" in features) == \
         (event_idx == "on", indirect == "on")

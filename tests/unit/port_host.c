@@ -17,6 +17,7 @@
 #include "tests/device/refdev.h"
 #include "tests/device/violation.h"
 #include "tests/unit/port_host.h"
+#include "virtio/virtio.h"
 
 /* A wait without a timeout that lasts longer than this is one for ever. */
 #define FOREVER_NS (3600 * NSEC_PER_SEC)
@@ -235,8 +236,10 @@ static void enter_interrupt(bool enter)
 int port_host_setup(void **state)
 {
 	(void)state;
-	violation_reset();
+	list_init(virtio_devices()); /* a test that failed may have left some */
+	refdev_forget();
 	dma_test_reset();
+	violation_reset();
 	dma_test_set_alloc_hook(refuse_alloc);
 	refdev_set_masked(masked);
 	refdev_set_context_hook(enter_interrupt);

@@ -6,7 +6,7 @@
 #include "tests/unit/rig.h"
 #include "drivers/virtio/virtio_blk.h"
 
-#define SECONDS(n) ((n) * NSEC_PER_SEC)
+#define SECONDS(n) ((n)*NSEC_PER_SEC)
 #define DISK	   2048u
 
 static struct rig rig;
@@ -53,7 +53,7 @@ static void a_large_transfer_is_split_within_the_devices_limits(void **state)
 {
 	static const struct {
 		uint32_t seg_max, size_max;
-	} cases[] = { { 1, 512 }, { 2, 1024 }, { 3, 1536 }, { 16, 4096 }, { 126, 65536 }, { 4, 700 } };
+	} cases[] = {{1, 512}, {2, 1024}, {3, 1536}, {16, 4096}, {126, 65536}, {4, 700}};
 	static uint8_t data[1000 * 512], back[1000 * 512];
 	unsigned int i;
 
@@ -152,7 +152,7 @@ static void a_change_of_capacity_is_noticed(void **state)
 /* A device's limits may be nonsense; then the disk works within some of our own, or fails. */
 static void senseless_limits_do_no_harm(void **state)
 {
-	static const uint32_t values[] = { 0, 1, 3, 511, 512, 0x7fffffff, 0xffffffff };
+	static const uint32_t values[] = {0, 1, 3, 511, 512, 0x7fffffff, 0xffffffff};
 	static uint8_t buf[64 * 512];
 	unsigned int seg, size, blksize;
 
@@ -189,24 +189,19 @@ static void nothing_is_asked_beyond_the_end_of_the_disk(void **state)
 	static const struct {
 		uint64_t sector;
 		uint32_t sectors;
-	} bad[] = { { DISK, 1 },
-		    { DISK - 1, 2 },
-		    { DISK - 15, 16 },
-		    { UINT64_MAX, 1 },
-		    { UINT64_MAX, 2 },
-		    { 1ull << 55, 16 },
-		    { 0, UINT32_MAX } };
+	} bad[] = {{DISK, 1},	    {DISK - 1, 2},    {DISK - 15, 16}, {UINT64_MAX, 1},
+		   {UINT64_MAX, 2}, {1ull << 55, 16}, {0, UINT32_MAX}};
 	unsigned int i;
 
 	(void)state;
 	start(refdev_blk_new(2, DISK, 0));
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
-		assert_int_equal(virtio_blk_read(blk, bad[i].sector, buf, bad[i].sectors,
-						 SECONDS(1)),
-				 -ERANGE);
-		assert_int_equal(virtio_blk_write(blk, bad[i].sector, buf, bad[i].sectors,
-						  SECONDS(1)),
-				 -ERANGE);
+		assert_int_equal(
+			virtio_blk_read(blk, bad[i].sector, buf, bad[i].sectors, SECONDS(1)),
+			-ERANGE);
+		assert_int_equal(
+			virtio_blk_write(blk, bad[i].sector, buf, bad[i].sectors, SECONDS(1)),
+			-ERANGE);
 	}
 	assert_int_equal(ref->reads + ref->writes, 0);
 	rig_end(&rig);
@@ -242,7 +237,7 @@ static void a_request_with_wrong_fields_is_refused(void **state)
 	(void)state;
 	start(refdev_blk_new(2, DISK, 0));
 	virtio_blk_get_info(blk, &info);
-	req = (struct virtio_blk_request){ .op = VIRTIO_BLK_READ, .buf = buf, .done = not_done };
+	req = (struct virtio_blk_request){.op = VIRTIO_BLK_READ, .buf = buf, .done = not_done};
 	assert_int_equal(virtio_blk_submit(blk, &req), -EINVAL); /* no sectors */
 	req.sectors = info.max_request_sectors + 1;
 	assert_int_equal(virtio_blk_submit(blk, &req), -EINVAL);
@@ -300,7 +295,7 @@ static void the_devices_errors_reach_the_caller(void **state)
 	static const struct {
 		uint8_t status;
 		int err;
-	} cases[] = { { 1, -EIO }, { 2, -EOPNOTSUPP }, { 3, -EIO }, { 0x77, -EIO }, { 0xff, -EIO } };
+	} cases[] = {{1, -EIO}, {2, -EOPNOTSUPP}, {3, -EIO}, {0x77, -EIO}, {0xff, -EIO}};
 	static uint8_t buf[8 * 512];
 	unsigned int i;
 
@@ -371,12 +366,12 @@ static void submit_all(unsigned int n, enum virtio_blk_op op)
 	memset(dones, 0, sizeof(dones));
 	all_done = 0;
 	for (i = 0; i < n; i++) {
-		requests[i] = (struct virtio_blk_request){ .op = op,
-							   .sector = i,
-							   .buf = buffers[i],
-							   .sectors = 1,
-							   .done = count_done,
-							   .priv = &dones[i] };
+		requests[i] = (struct virtio_blk_request){.op = op,
+							  .sector = i,
+							  .buf = buffers[i],
+							  .sectors = 1,
+							  .done = count_done,
+							  .priv = &dones[i]};
 		assert_int_equal(virtio_blk_submit(blk, &requests[i]), 0);
 	}
 }
@@ -428,7 +423,7 @@ static void more_requests_than_the_ring_holds_all_complete_once(void **state)
 
 static void a_ring_of_any_size_serves_them(void **state)
 {
-	static const uint32_t sizes[] = { 4, 8, 16, 1024 };
+	static const uint32_t sizes[] = {4, 8, 16, 1024};
 	unsigned int i;
 
 	(void)state;
@@ -485,12 +480,12 @@ static void requests_added_together_cost_one_notification(void **state)
 	memset(dones, 0, sizeof(dones));
 	all_done = 0;
 	for (i = 0; i < 10; i++) {
-		requests[i] = (struct virtio_blk_request){ .op = VIRTIO_BLK_READ,
-							   .sector = i,
-							   .buf = buffers[i],
-							   .sectors = 1,
-							   .done = count_done,
-							   .priv = &dones[i] };
+		requests[i] = (struct virtio_blk_request){.op = VIRTIO_BLK_READ,
+							  .sector = i,
+							  .buf = buffers[i],
+							  .sectors = 1,
+							  .done = count_done,
+							  .priv = &dones[i]};
 		assert_int_equal(virtio_blk_add(blk, &requests[i]), 0);
 	}
 	assert_int_equal(rig.dev->queues[0].notifications, 0);

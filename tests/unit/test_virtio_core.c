@@ -9,10 +9,10 @@
 #define TEST_ID 42
 
 static const struct refdev_field fields[] = {
-	{ 0, 8, -1, REF_CONFIG_RO },
-	{ 8, 4, 3, REF_CONFIG_RW },
-	{ 12, 2, -1, REF_CONFIG_RO },
-	{ 14, 1, -1, REF_CONFIG_RW },
+	{0, 8, -1, REF_CONFIG_RO},
+	{8, 4, 3, REF_CONFIG_RW},
+	{12, 2, -1, REF_CONFIG_RO},
+	{14, 1, -1, REF_CONFIG_RW},
 };
 
 static void process_nothing(struct refdev *dev, struct refdev_queue *q)
@@ -48,8 +48,8 @@ static void queue_callback(struct virtqueue *vq)
 static int test_probe(struct virtio_device *vdev)
 {
 	static const struct virtqueue_info infos[] = {
-		{ "first", queue_callback },
-		{ "second", queue_callback },
+		{"first", queue_callback},
+		{"second", queue_callback},
 	};
 	int err;
 
@@ -81,7 +81,7 @@ static void test_config_changed(struct virtio_device *vdev)
 	seen.config_changes++;
 }
 
-static const unsigned int features[] = { 3, 5 };
+static const unsigned int features[] = {3, 5};
 
 static struct virtio_driver driver = {
 	.name = "test",
@@ -140,7 +140,7 @@ static int teardown(void **state)
 
 static void a_modern_device_is_initialised_step_by_step(void **state)
 {
-	static const uint8_t want[] = { 0, 0x01, 0x03, 0x0b, 0x0f };
+	static const uint8_t want[] = {0, 0x01, 0x03, 0x0b, 0x0f};
 
 	(void)state;
 	rig_start(&rig, make(2));
@@ -153,7 +153,7 @@ static void a_modern_device_is_initialised_step_by_step(void **state)
 
 static void a_legacy_device_is_initialised_without_features_ok(void **state)
 {
-	static const uint8_t want[] = { 0, 0x01, 0x03, 0x07 };
+	static const uint8_t want[] = {0, 0x01, 0x03, 0x07};
 
 	(void)state;
 	rig_start(&rig, make(1));
@@ -164,7 +164,7 @@ static void a_legacy_device_is_initialised_without_features_ok(void **state)
 
 static void a_driver_may_start_the_device_before_probe_returns(void **state)
 {
-	static const uint8_t want[] = { 0, 0x01, 0x03, 0x0b, 0x0f };
+	static const uint8_t want[] = {0, 0x01, 0x03, 0x0b, 0x0f};
 	struct refdev *dev = make(2);
 
 	(void)state;
@@ -203,7 +203,7 @@ static void unknown_transport_features_are_not_accepted(void **state)
 
 static void features_ok_is_read_back_and_a_refusal_ends_it(void **state)
 {
-	static const uint8_t want[] = { 0, 0x01, 0x03, 0x0b, 0x83 };
+	static const uint8_t want[] = {0, 0x01, 0x03, 0x0b, 0x83};
 	struct refdev *dev = make(2);
 
 	(void)state;

@@ -7,7 +7,7 @@
 
 #define TEST_ID 43
 
-static const struct refdev_field fields[] = { { 0, 4, -1, REF_CONFIG_RO } };
+static const struct refdev_field fields[] = {{0, 4, -1, REF_CONFIG_RO}};
 
 static void serve_all(struct refdev *dev, struct refdev_queue *q)
 {
@@ -77,7 +77,7 @@ static int setup(void **state)
 	port_host_setup(state);
 	virtio_register_driver(&driver);
 	for (i = 0; i < 4; i++)
-		infos[i] = (struct virtqueue_info){ "queue", callback };
+		infos[i] = (struct virtqueue_info){"queue", callback};
 	nvqs = 1;
 	callbacks = finished = 0;
 	in_callback = NULL;
@@ -135,7 +135,7 @@ static void a_wrong_magic_value_is_no_device(void **state)
 
 static void a_version_that_does_not_exist_is_refused(void **state)
 {
-	static const uint32_t versions[] = { 3, 0x80000002, 0xffffffff };
+	static const uint32_t versions[] = {3, 0x80000002, 0xffffffff};
 	unsigned int i;
 
 	(void)state;
@@ -187,9 +187,8 @@ static void a_queue_gets_the_devices_size_at_most(void **state)
 {
 	static const struct {
 		uint32_t max, want;
-	} cases[] = { { 1, 1 },	    { 2, 2 },	  { 3, 2 },	     { 8, 8 },
-		      { 100, 64 },  { 128, 128 }, { 1024, 256 },     { 32768, 256 },
-		      { 65535, 256 }, { 0xffffffff, 256 } };
+	} cases[] = {{1, 1},	 {2, 2},      {3, 2},	    {8, 8},	  {100, 64},
+		     {128, 128}, {1024, 256}, {32768, 256}, {65535, 256}, {0xffffffff, 256}};
 	uint32_t version;
 	unsigned int i;
 

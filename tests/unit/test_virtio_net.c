@@ -222,7 +222,7 @@ static void a_smaller_mtu_limits_what_is_sent(void **state)
 
 static void an_mtu_out_of_range_does_no_harm(void **state)
 {
-	static const uint16_t values[] = { 0, 1, 67, 68, 1501, 9000, 65535 };
+	static const uint16_t values[] = {0, 1, 67, 68, 1501, 9000, 65535};
 	static uint8_t frame[1514];
 	unsigned int i;
 
@@ -320,7 +320,7 @@ static void the_link_follows_the_device(void **state)
 
 static void the_mac_address_is_the_devices_or_a_local_one(void **state)
 {
-	static const uint8_t mac[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
+	static const uint8_t mac[6] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
 	struct virtio_net_info info;
 
 	(void)state;
@@ -347,6 +347,10 @@ static void a_device_that_lies_fails_alone(void **state)
 	(void)state;
 	for (queue = 0; queue < 2; queue++) {
 		for (lie = LIE_ID_RANGE; lie <= LIE_IDX_BACK; lie++) {
+			/* A driver that looks late cannot tell: that descriptor is in use by then.
+			 * The ring just stays full. */
+			bool unseen = queue == 1 && lie == LIE_ID_NOT_OUTSTANDING;
+
 			start(refdev_net_new(2, ALL_FEATURES));
 			rig.dev->hold = true;
 			assert_int_equal(virtio_net_send(net, frame, sizeof(frame)), 0);
@@ -360,10 +364,11 @@ static void a_device_that_lies_fails_alone(void **state)
 			while (queue == 1 && virtio_net_send(net, frame, sizeof(frame)) == 0)
 				;
 			run_machine();
-			assert_int_equal(virtio_net_send(net, frame, sizeof(frame)), -EIO);
-			assert_int_equal(virtio_net_send_wait(net, frame, sizeof(frame),
-							      NSEC_PER_SEC),
-					 -EIO);
+			assert_int_equal(virtio_net_send(net, frame, sizeof(frame)),
+					 unseen ? -ENOSPC : -EIO);
+			assert_int_equal(
+				virtio_net_send_wait(net, frame, sizeof(frame), NSEC_PER_SEC),
+				unseen ? -ETIMEDOUT : -EIO);
 			rig_end(&rig);
 			if (violation_count())
 				fail_msg("queue %u lie %d: %s", queue, lie, violation_first());
@@ -386,7 +391,7 @@ static void removal_gives_everything_back(void **state)
 
 static void a_ring_of_any_size_works(void **state)
 {
-	static const uint32_t sizes[] = { 2, 4, 8, 1024 };
+	static const uint32_t sizes[] = {2, 4, 8, 1024};
 	static uint8_t frame[60];
 	unsigned int i, j;
 
@@ -397,9 +402,8 @@ static void a_ring_of_any_size_works(void **state)
 		dev->queues[0].size_max = dev->queues[1].size_max = sizes[i];
 		start(dev);
 		for (j = 0; j < 50; j++) {
-			assert_int_equal(virtio_net_send_wait(net, frame, sizeof(frame),
-							      NSEC_PER_SEC),
-					 0);
+			assert_int_equal(
+				virtio_net_send_wait(net, frame, sizeof(frame), NSEC_PER_SEC), 0);
 			assert_true(refdev_net_deliver(rig.dev, frame, sizeof(frame)));
 			run_machine();
 		}

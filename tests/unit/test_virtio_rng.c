@@ -35,7 +35,7 @@ static void run_machine(void)
 
 static void a_read_is_filled_from_as_many_answers_as_it_takes(void **state)
 {
-	static const uint32_t pieces[] = { 0, 1, 7, 100 };
+	static const uint32_t pieces[] = {0, 1, 7, 100};
 	static uint8_t buf[5000];
 	uint32_t version;
 	unsigned int i;
@@ -74,9 +74,7 @@ static unsigned int submit_until_full(void)
 	memset(results, 0, sizeof(results));
 	dones = 0;
 	for (i = 0; i < 40; i++) {
-		reqs[i] = (struct virtio_rng_request){ .buf = bufs[i],
-						       .len = 64,
-						       .done = note_done };
+		reqs[i] = (struct virtio_rng_request){.buf = bufs[i], .len = 64, .done = note_done};
 		if (virtio_rng_submit(rng, &reqs[i]) != 0)
 			break;
 	}
@@ -109,7 +107,7 @@ static void a_request_with_wrong_fields_is_refused(void **state)
 
 	(void)state;
 	start(2);
-	req = (struct virtio_rng_request){ .buf = buf, .len = 0, .done = note_done };
+	req = (struct virtio_rng_request){.buf = buf, .len = 0, .done = note_done};
 	assert_int_equal(virtio_rng_submit(rng, &req), -EINVAL);
 	req.len = 4;
 	req.buf = NULL;

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Many devices at once: order, counting, what lsdev, irq and vq say of them."""
+import random
+import re
+
+import pytest
+
+import host
+from host import crc_line, parse_lsdev, slot_name
+
+TYPES = {"block": ("virtio_blk", {"requests"}), "net": ("virtio_net", {"rx", "tx"}),
+         "console": ("virtio_console", {"rx", "tx"}), "entropy": ("virtio_rng", {"requests"}),
+         "balloon": ("-", set()), "input": ("-", set())}
+
+
+class Mixture:
+    """Options for devices of the given types, and what is behind them."""
+
+    def __init__(self, lab, types):
+        self.types = types
+        self.args = []
+        self.disks = []
+        for position, kind in enumerate(types):
+            getattr(self, kind)(lab, position)
+
+    def block(self, lab, position):
+        data = host.random_bytes((position + 1) * 50 * 512, position)
+        self.disks.append(data)
+        path = lab.file(f"disk{position}.img", data)
+        self.args += ["-drive", f"file={path},format=raw,if=none,id=d{position}", "-device",
+                      f"virtio-blk-device,drive=d{position}"]
+
+    def net(self, _lab, position):
+        self.args += ["-netdev", f"user,id=n{position}", "-device",
+                      f"virtio-net-device,netdev=n{position},mac=52:54:00:00:01:{position:02x}"]
+
+    def console(self, _lab, position):
+        self.args += ["-chardev", f"null,id=c{position}", "-device",
+                      f"virtio-serial-device,id=s{position}", "-device",
+                      f"virtconsole,bus=s{position}.0,chardev=c{position}"]
+
+    def entropy(self, _lab, _position):
+        self.args += ["-device", "virtio-rng-device"]
+
+    def balloon(self, _lab, _position):
+        self.args += ["-device", "virtio-balloon-device"]
+
+    def input(self, _lab, _position):
+        self.args += ["-device", "virtio-keyboard-device"]
+
+    def check(self, machine, legacy):
+        devices = parse_lsdev(machine.run("lsdev"))
+        assert len(devices) == len(self.types)
+        for position, (kind, device) in enumerate(zip(self.types, devices)):
+            driver, queues = TYPES[kind]
+            assert device["index"] == position
+            assert (device["bus"], device["irq"]) == slot_name(position)
+            assert (device["type"], device["driver"]) == (kind, driver)
+            assert device["state"] == ("live" if driver != "-" else "no-driver")
+            assert device["queues"].keys() == queues
+            assert all(size >= 4 and form == "split" for size, form in device["queues"].values())
+            if driver != "-":
+                assert {"EVENT_IDX", "INDIRECT_DESC"} <= device["features"]
+                assert ("VERSION_1" in device["features"]) == (not legacy)
+        for number, data in enumerate(self.disks):
+            assert machine.run(f"blk sum {number}") == crc_line(data) + "\n"
+        nets = [position for position, kind in enumerate(self.types) if kind == "net"]
+        for number, position in enumerate(nets):
+            assert f"52:54:00:00:01:{position:02x}" in machine.lines(f"net info {number}")[0]
+        for number in range(self.types.count("entropy")):
+            assert re.fullmatch(r"[0-9a-f]{32}\n", machine.run(f"rng {number} 16"))
+        for number in range(self.types.count("console")):
+            assert machine.run(f"con {number} hello") == ""
+
+
+def test_one_of_each(lab, platform):
+    mixture = Mixture(lab, ["block", "net", "console", "entropy"])
+    machine = lab.boot(platform, *mixture.args)
+    mixture.check(machine, platform.legacy)
+    machine.poweroff()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_all_slots_in_any_order(lab, pair, seed):
+    types = ["block"] * 10 + ["net"] * 8 + ["entropy"] * 7 + ["console"] * 7
+    random.Random(seed).shuffle(types)
+    mixture = Mixture(lab, types)
+    machine = lab.boot(pair, *mixture.args)
+    mixture.check(machine, pair.legacy)
+    machine.poweroff()
+
+
+@pytest.mark.parametrize("kind", ["block", "net", "console", "entropy"])
+def test_all_slots_of_one_type(lab, arch, kind):
+    mixture = Mixture(lab, [kind] * 32)
+    machine = lab.boot(arch, *mixture.args)
+    mixture.check(machine, arch.legacy)
+    machine.poweroff()
+
+
+def test_types_without_a_driver(lab, platform):
+    mixture = Mixture(lab, ["balloon", "block", "input", "entropy", "balloon", "net"])
+    machine = lab.boot(platform, *mixture.args)
+    mixture.check(machine, platform.legacy)
+    assert machine.run("vq 0 0") == "vq: device 0 has no queue 0\n"
+    machine.poweroff()
+
+
+def irq_counts(machine):
+    """Interrupts by line, and of each queue."""
+    text = machine.run("irq")
+    lines = {int(number): (name, int(count)) for number, name, count in
+             re.findall(r"^irq (\d+) (\S+) count (\d+) unhandled 0$", text, re.M)}
+    queues = {name: int(count) for name, count in
+              re.findall(r"^queue (\d+ \S+) interrupts (\d+) spurious \d+$", text, re.M)}
+    assert len(lines) + len(queues) + 1 == len(text.splitlines()), text
+    return lines, queues
+
+
+def test_interrupts_are_counted(lab, platform):
+    mixture = Mixture(lab, ["block", "net", "console", "entropy"])
+    machine = lab.boot(platform, *mixture.args)
+    lines, queues = irq_counts(machine)
+    assert {79: "mmio@a003e00", 78: "mmio@a003c00", 77: "mmio@a003a00", 76: "mmio@a003800",
+            33: "pl011", 27: "timer"} == {number: name for number, (name, _) in lines.items()}
+    assert queues.keys() == {"0 block:requests", "1 net:rx", "1 net:tx", "2 console:rx",
+                             "2 console:tx", "3 entropy:requests"}
+    machine.run("blk sum 0")
+    machine.run("net arp 0 10.0.2.2")
+    machine.run("rng 0 16")
+    later_lines, later_queues = irq_counts(machine)
+    for number in (79, 78, 76, 33):
+        assert later_lines[number][1] > lines[number][1], later_lines[number]
+    assert later_lines[77][1] == lines[77][1]  # nobody has used the console
+    for name in ("0 block:requests", "1 net:rx", "3 entropy:requests"):
+        assert later_queues[name] > queues[name], name
+    assert f"controller GICv{platform.gic} spurious 0" in machine.run("irq")
+    machine.poweroff()
+
+
+def test_ring_dump(lab, platform):
+    mixture = Mixture(lab, ["block", "net"])
+    machine = lab.boot(platform, *mixture.args)
+
+    def ring(device, queue):
+        text = machine.run(f"vq {device} {queue}")
+        head = re.match(r"(\w+): split ring of (\d+) at 0x([0-9a-f]+)\n"
+                        r"avail idx (\d+) \(device sees (\d+)\), "
+                        r"used idx (\d+) \(taken back (\d+)\)\n"
+                        r"(\d+) descriptors free, (\d+) buffers in flight, interrupts \w", text)
+        assert head, text
+        counts = dict(re.findall(r"(\w+) (\d+)", text.splitlines()[-1]))
+        return head.groups(), {name: int(value) for name, value in counts.items()}
+
+    before, counts = ring(0, 0)
+    assert before[0] == "requests" and int(before[2], 16) % 4096 == 0
+    for number in range(10):
+        machine.run(f"blk read 0 {number}")
+    after, later = ring(0, 0)
+    for index in (3, 4, 5, 6):
+        assert int(after[index]) - int(before[index]) == 10
+    assert after[7] == after[1] and after[8] == "0"  # all free again
+    assert {name: later[name] - counts[name] for name in ("added", "used", "kicks", "notified")} \
+        == {"added": 10, "used": 10, "kicks": 10, "notified": 10}
+
+    receive, _ = ring(1, 0)
+    assert receive[0] == "rx" and int(receive[8]) > 0  # buffers wait there for frames
+    assert int(receive[3]) - int(receive[6]) == int(receive[8])
+    transmit, _ = ring(1, 1)
+    assert transmit[0] == "tx" and transmit[8] == "0"
+    assert machine.run("vq 1 2") == "vq: device 1 has no queue 2\n"
+    assert machine.run("vq 2 0") == "vq: no device 2 (see lsdev)\n"
+    machine.poweroff()

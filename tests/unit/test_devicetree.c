@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The device tree reader on trees that the test writes: the one of a plain machine, and crooked ones.
+ * Devicetree Specification 0.4.
+ */
+#include "tests/unit/test.h"
+#include <libfdt.h>
+#include "lib/devicetree.h"
+#include "lib/irq.h"
+
+static char blob[16384];
+
+static void cells(const char *name, const uint32_t *values, unsigned int n)
+{
+	fdt32_t be[32];
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		be[i] = cpu_to_fdt32(values[i]);
+	assert_int_equal(fdt_property(blob, name, be, (int)(n * 4)), 0);
+}
+
+#define CELLS(name, ...) \
+	cells(name, (const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}) / 4)
+
+static void begin(void)
+{
+	memset(blob, 0, sizeof(blob));
+	assert_int_equal(fdt_create(blob, sizeof(blob)), 0);
+	assert_int_equal(fdt_finish_reservemap(blob), 0);
+	fdt_begin_node(blob, "");
+	CELLS("#address-cells", 2);
+	CELLS("#size-cells", 2);
+	CELLS("interrupt-parent", 1);
+}
+
+static void device(const char *name, const char *compatible, const char *status)
+{
+	fdt_begin_node(blob, name);
+	fdt_property_string(blob, "compatible", compatible);
+	if (status)
+		fdt_property_string(blob, "status", status);
+}
+
+static void finish(void)
+{
+	fdt_begin_node(blob, "intc@8000000");
+	CELLS("phandle", 1);
+	CELLS("#interrupt-cells", 3);
+	fdt_end_node(blob);
+	fdt_end_node(blob);
+	assert_int_equal(fdt_finish(blob), 0);
+	assert_int_equal(dt_init(blob), 0);
+}
+
+static void garbage_is_no_tree(void **state)
+{
+	static char junk[256];
+	uint32_t seed = 1;
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(dt_init(NULL), -EINVAL);
+	assert_int_equal(dt_init(junk), -EINVAL);
+	begin();
+	finish();
+	memset(blob, 0, 4);
+	assert_int_equal(dt_init(blob), -EINVAL);
+	/* A tree that was damaged anywhere is refused or read, without harm. */
+	for (i = 0; i < 2000; i++) {
+		uint64_t base, size;
+		struct dt_irq irq;
+		int node;
+
+		begin();
+		device("a@1", "test", NULL);
+		CELLS("reg", 0, 1, 0, 1);
+		CELLS("interrupts", 0, 1, 1);
+		fdt_end_node(blob);
+		fdt_begin_node(blob, "memory@0");
+		fdt_property_string(blob, "device_type", "memory");
+		CELLS("reg", 0, 0, 0, 0x1000);
+		fdt_end_node(blob);
+		finish();
+		/* Not the header's sizes: they say how much memory is ours. */
+		blob[40 + test_random(&seed) % (fdt_totalsize(blob) - 40)] ^=
+			(char)(1 << test_random(&seed) % 8);
+		if (dt_init(blob))
+			continue;
+		dt_for_each_compatible (node, "test") {
+			(void)dt_reg(node, 0, &base, &size);
+			(void)dt_interrupt(node, 0, &irq);
+			(void)dt_name(node);
+		}
+		(void)dt_memory(0, &base, &size);
+		(void)dt_bootargs();
+	}
+}
+
+static void devices_are_found_in_their_order_unless_disabled(void **state)
+{
+	static const char *const want[] = {"a@1", "b@2", "d@4"};
+	unsigned int n = 0;
+	int node;
+
+	(void)state;
+	begin();
+	device("a@1", "test", NULL);
+	fdt_end_node(blob);
+	device("b@2", "test", "okay");
+	fdt_end_node(blob);
+	device("c@3", "test", "disabled");
+	fdt_end_node(blob);
+	device("d@4", "test", "ok");
+	fdt_end_node(blob);
+	device("e@5", "other", NULL);
+	fdt_end_node(blob);
+	device("f@6", "test", "fail-sss");
+	fdt_end_node(blob);
+	finish();
+	dt_for_each_compatible (node, "test") {
+		assert_in_range(n, 0, 2);
+		assert_string_equal(dt_name(node), want[n]);
+		n++;
+	}
+	assert_int_equal(n, 3);
+	assert_true(dt_find_compatible(-1, "nothing") < 0);
+	assert_true(dt_find_path("/e@5") > 0);
+	assert_true(dt_find_path("/none") < 0);
+}
+
+static void registers_are_addresses_of_64_bits(void **state)
+{
+	uint64_t addr, size;
+	int node;
+
+	(void)state;
+	begin();
+	device("a@1", "test", NULL);
+	CELLS("reg", 0x12, 0x34567890, 1, 2, 0, 0xa000000, 0, 0x200);
+	fdt_end_node(blob);
+	device("b@1", "short", NULL);
+	CELLS("reg", 0, 0xa000000, 0);
+	fdt_end_node(blob);
+	device("c@1", "none", NULL);
+	fdt_end_node(blob);
+	finish();
+	node = dt_find_compatible(-1, "test");
+	assert_int_equal(dt_reg(node, 0, &addr, &size), 0);
+	assert_true(addr == 0x1234567890 && size == 0x100000002);
+	assert_int_equal(dt_reg(node, 1, &addr, NULL), 0);
+	assert_int_equal(addr, 0xa000000);
+	assert_int_equal(dt_reg(node, 2, &addr, &size), -ENOENT);
+	assert_int_equal(dt_reg(dt_find_compatible(-1, "short"), 0, &addr, &size), -EINVAL);
+	assert_int_equal(dt_reg(dt_find_compatible(-1, "none"), 0, &addr, &size), -ENOENT);
+}
+
+static void addresses_are_translated_through_every_bus(void **state)
+{
+	uint64_t addr, size;
+
+	(void)state;
+	begin();
+	fdt_begin_node(blob, "bus@40000000");
+	CELLS("#address-cells", 1);
+	CELLS("#size-cells", 1);
+	/* child, parent, size: two windows */
+	CELLS("ranges", 0x1000, 0x8, 0x40000000, 0x1000, 0x8000, 0, 0x50000000, 0x100);
+	device("a@1800", "first", NULL);
+	CELLS("reg", 0x1800, 0x10);
+	fdt_end_node(blob);
+	device("b@8004", "second", NULL);
+	CELLS("reg", 0x8004, 4);
+	fdt_end_node(blob);
+	device("c@9000", "outside", NULL);
+	CELLS("reg", 0x9000, 4);
+	fdt_end_node(blob);
+	fdt_begin_node(blob, "inner");
+	CELLS("#address-cells", 1);
+	CELLS("#size-cells", 0);
+	fdt_property(blob, "ranges", NULL, 0);
+	device("d@1004", "inner", NULL);
+	CELLS("reg", 0x1004);
+	fdt_end_node(blob);
+	fdt_end_node(blob);
+	fdt_begin_node(blob, "opaque"); /* no ranges: not the CPU's to reach */
+	CELLS("#address-cells", 1);
+	CELLS("#size-cells", 0);
+	device("e@50", "i2c", NULL);
+	CELLS("reg", 0x50);
+	fdt_end_node(blob);
+	fdt_end_node(blob);
+	fdt_end_node(blob);
+	finish();
+	assert_int_equal(dt_reg(dt_find_compatible(-1, "first"), 0, &addr, &size), 0);
+	assert_true(addr == 0x840000800 && size == 0x10);
+	assert_int_equal(dt_reg(dt_find_compatible(-1, "second"), 0, &addr, &size), 0);
+	assert_true(addr == 0x50000004);
+	assert_int_equal(dt_reg(dt_find_compatible(-1, "outside"), 0, &addr, &size), -EINVAL);
+	assert_int_equal(dt_reg(dt_find_compatible(-1, "inner"), 0, &addr, &size), 0);
+	assert_true(addr == 0x840000004 && size == 0);
+	assert_int_equal(dt_reg(dt_find_compatible(-1, "i2c"), 0, &addr, &size), -EINVAL);
+}
+
+static void interrupts_are_numbers_of_the_gic(void **state)
+{
+	struct dt_irq irq;
+	int node;
+
+	(void)state;
+	begin();
+	device("a@1", "test", NULL);
+	/* SPI 16 rising, PPI 13 level low for all CPUs, SPI 987, SPI 988: no such */
+	CELLS("interrupts", 0, 16, 1, 1, 13, 0xf08, 0, 987, 4, 0, 988, 4, 2, 0, 4);
+	fdt_end_node(blob);
+	device("b@1", "short", NULL);
+	CELLS("interrupts", 0, 16);
+	fdt_end_node(blob);
+	device("c@1", "none", NULL);
+	fdt_end_node(blob);
+	finish();
+	node = dt_find_compatible(-1, "test");
+	assert_int_equal(dt_interrupt(node, 0, &irq), 0);
+	assert_int_equal(irq.irq, 48);
+	assert_int_equal(irq.trigger, IRQF_TRIGGER_RISING);
+	assert_int_equal(dt_interrupt(node, 1, &irq), 0);
+	assert_int_equal(irq.irq, 29);
+	assert_int_equal(irq.trigger, IRQF_TRIGGER_LOW);
+	assert_int_equal(dt_interrupt(node, 2, &irq), 0);
+	assert_int_equal(irq.irq, 1019);
+	assert_int_equal(dt_interrupt(node, 3, &irq), -EINVAL);
+	assert_int_equal(dt_interrupt(node, 4, &irq), -EINVAL);
+	assert_int_equal(dt_interrupt(node, 5, &irq), -ENOENT);
+	assert_int_equal(dt_interrupt(dt_find_compatible(-1, "short"), 0, &irq), -EINVAL);
+	assert_int_equal(dt_interrupt(dt_find_compatible(-1, "none"), 0, &irq), -ENOENT);
+}
+
+static void properties_of_the_wrong_kind_are_absent(void **state)
+{
+	int node;
+
+	(void)state;
+	begin();
+	device("a@1", "test", NULL);
+	fdt_property_string(blob, "text", "hello");
+	fdt_property(blob, "open", "abc", 3); /* no NUL */
+	fdt_property(blob, "empty", NULL, 0);
+	CELLS("number", 42);
+	CELLS("two", 1, 2);
+	fdt_end_node(blob);
+	finish();
+	node = dt_find_compatible(-1, "test");
+	assert_string_equal(dt_string(node, "text"), "hello");
+	assert_null(dt_string(node, "open"));
+	assert_null(dt_string(node, "empty"));
+	assert_null(dt_string(node, "none"));
+	assert_int_equal(dt_u32(node, "number", 7), 42);
+	assert_int_equal(dt_u32(node, "two", 7), 7);
+	assert_int_equal(dt_u32(node, "none", 7), 7);
+	assert_int_equal(dt_u32(node, "empty", 7), 7);
+}
+
+static void the_command_line_is_that_of_chosen(void **state)
+{
+	size_t size;
+
+	(void)state;
+	begin();
+	finish();
+	assert_string_equal(dt_bootargs(), "");
+	begin();
+	fdt_begin_node(blob, "chosen");
+	fdt_property_string(blob, "bootargs", "lsdev; poweroff");
+	fdt_end_node(blob);
+	finish();
+	assert_string_equal(dt_bootargs(), "lsdev; poweroff");
+	assert_ptr_equal(dt_blob(&size), blob);
+	assert_int_equal(size, fdt_totalsize(blob));
+}
+
+static void memory_is_every_bank_of_every_node_that_is_okay(void **state)
+{
+	uint64_t base, size;
+
+	(void)state;
+	begin();
+	fdt_begin_node(blob, "memory@40000000");
+	fdt_property_string(blob, "device_type", "memory");
+	CELLS("reg", 0, 0x40000000, 0, 0x10000000, 0, 0, 0, 0, 1, 0, 1, 0);
+	fdt_end_node(blob);
+	fdt_begin_node(blob, "secram@e000000");
+	fdt_property_string(blob, "device_type", "memory");
+	fdt_property_string(blob, "status", "disabled");
+	fdt_property_string(blob, "secure-status", "okay");
+	CELLS("reg", 0, 0xe000000, 0, 0x1000000);
+	fdt_end_node(blob);
+	fdt_begin_node(blob, "memory@300000000");
+	fdt_property_string(blob, "device_type", "memory");
+	CELLS("reg", 3, 0, 0, 0x1000);
+	fdt_end_node(blob);
+	finish();
+	assert_int_equal(dt_memory(0, &base, &size), 0);
+	assert_true(base == 0x40000000 && size == 0x10000000);
+	assert_int_equal(dt_memory(1, &base, &size), 0); /* an empty bank is none */
+	assert_true(base == 0x100000000 && size == 0x100000000);
+	assert_int_equal(dt_memory(2, &base, &size), 0);
+	assert_true(base == 0x300000000 && size == 0x1000);
+	assert_int_equal(dt_memory(3, &base, &size), -ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(garbage_is_no_tree),
+		TEST(devices_are_found_in_their_order_unless_disabled),
+		TEST(registers_are_addresses_of_64_bits),
+		TEST(addresses_are_translated_through_every_bus),
+		TEST(interrupts_are_numbers_of_the_gic),
+		TEST(properties_of_the_wrong_kind_are_absent),
+		TEST(the_command_line_is_that_of_chosen),
+		TEST(memory_is_every_bank_of_every_node_that_is_okay),
+	};
+
+	return cmocka_run_group_tests_name("devicetree", tests, NULL, NULL);
+}
