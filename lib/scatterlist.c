@@ -29,11 +29,6 @@ void sg_mark_end(struct scatterlist *sg)
 	sg->last = true;
 }
 
-void sg_unmark_end(struct scatterlist *sg)
-{
-	sg->last = false;
-}
-
 unsigned int sg_nents(struct scatterlist *sgl)
 {
 	unsigned int nents = 0;

@@ -29,9 +29,6 @@ void sg_set_buf(struct scatterlist *sg, void *buf, uint32_t len);
 /* Moves the end mark to @sg, so that a prefix of a larger table can be used. */
 void sg_mark_end(struct scatterlist *sg);
 
-/* Takes the end mark away from @sg. */
-void sg_unmark_end(struct scatterlist *sg);
-
 /* The entry after @sg, or NULL where @sg is the last. */
 static inline struct scatterlist *sg_next(struct scatterlist *sg)
 {

@@ -70,17 +70,3 @@ int tty_write_all(struct tty *tty, const char *buf, size_t len)
 	}
 	return 0;
 }
-
-int tty_printf(struct tty *tty, const char *fmt, ...)
-{
-	char buf[512 + 1];
-	va_list args;
-	int len;
-
-	va_start(args, fmt);
-	len = vsnprintf(buf, sizeof(buf), fmt, args);
-	va_end(args);
-	if (len < 0)
-		return -EIO;
-	return tty_write_all(tty, buf, MIN((size_t)len, sizeof(buf) - 1));
-}

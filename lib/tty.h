@@ -37,7 +37,4 @@ struct tty *tty_system(void);
  */
 int tty_write_all(struct tty *tty, const char *buf, size_t len);
 
-/* The same through a format; up to 512 bytes a call. */
-int tty_printf(struct tty *tty, const char *fmt, ...) __printf(2, 3);
-
 #endif

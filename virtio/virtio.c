@@ -32,6 +32,13 @@ struct virtio_device *virtio_find_device(uint32_t device_id, unsigned int n)
 	return NULL;
 }
 
+void *virtio_driver_data(const struct virtio_driver *driver, unsigned int n)
+{
+	struct virtio_device *vdev = virtio_find_device(driver->device_id, n);
+
+	return vdev && vdev->driver == driver ? vdev->priv : NULL;
+}
+
 /* --- device status (2.1) -------------------------------------------------------------------- */
 
 /* Sets status bits; one that is set is never cleared except by a reset (2.1.1). */
@@ -89,6 +96,8 @@ static int negotiate(struct virtio_device *vdev, const struct virtio_driver *dri
 
 	vdev->device_features = vdev->config->get_features(vdev);
 	vdev->features = vdev->device_features & driver_features(driver);
+	if (driver->validate)
+		driver->validate(vdev);
 	if (!vdev->legacy && !virtio_has_feature(vdev, VIRTIO_F_VERSION_1)) {
 		port_log(LOG_ERROR, "%s: a modern device without VERSION_1", vdev->dev.name);
 		return -EINVAL;

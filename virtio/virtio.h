@@ -84,6 +84,9 @@ struct virtio_driver {
 	uint32_t device_id;	      /* VIRTIO_ID_* */
 	const unsigned int *features; /* bit numbers the driver understands */
 	unsigned int feature_count;
+	/* Looks at config space before the features are settled (3.1.1), and takes bits out of
+	 * vdev->features that the driver cannot honour. May be NULL. */
+	void (*validate)(struct virtio_device *vdev);
 	/* Makes the queues and a working driver. 0 or a negative errno with all undone. It may call
 	 * virtio_device_ready() to use its queues before it returns. */
 	int (*probe)(struct virtio_device *vdev);
@@ -120,6 +123,10 @@ void virtio_register_driver(struct virtio_driver *driver);
 /* Takes @driver away from all its devices, which are reset. Thread context. */
 void virtio_unregister_driver(struct virtio_driver *driver);
 
+/* What the @n-th device (from 0) of @driver's type has in priv; NULL where there is no such device, or
+ * it is not driven by @driver. */
+void *virtio_driver_data(const struct virtio_driver *driver, unsigned int n);
+
 /* Whether feature bit @bit (0 to 63) was negotiated. Any context. */
 static inline bool virtio_has_feature(const struct virtio_device *vdev, unsigned int bit)
 {
@@ -127,7 +134,8 @@ static inline bool virtio_has_feature(const struct virtio_device *vdev, unsigned
 }
 
 /* Makes the queues @infos[0..nvqs-1], in the device's order. All of them or none. Returns 0,
- * -ENOENT (no such queue), -ENOMEM, -EINVAL (a size the device should not offer). probe() only. */
+ * -ENOENT (no such queue), -EBUSY (it is in use already), -ENOMEM, -E2BIG (memory beyond a legacy
+ * device's reach). probe() only. */
 int __must_check virtio_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 				 struct virtqueue *vqs[], const struct virtqueue_info infos[]);
 

@@ -63,7 +63,7 @@ struct virtqueue {
  * Offers a buffer to the device: @out_sgs lists it may read, followed by @in_sgs lists it may
  * write, all in @sgs. @data, not NULL, is the token that virtqueue_get_buf() returns; it names the
  * buffer and may be used again only then. The memory belongs to the device from now until the
- * token comes back. @gfp: GFP_KERNEL allows an indirect table from the port's allocator.
+ * token comes back. @gfp is Linux's; nothing is allocated here, whatever it says.
  * The device may see the buffer at once, or only with the next virtqueue_kick().
  * Returns 0; -ENOSPC (not enough free descriptors now: nothing was added; take buffers back and try
  * again, or a list longer than the queue ever takes), -EINVAL (no list, no token), -EIO

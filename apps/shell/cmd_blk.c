@@ -26,17 +26,9 @@ struct target {
 
 static struct virtio_blk *find_disk(struct shell *sh, const char *number)
 {
-	struct virtio_device *vdev = command_device(sh, VIRTIO_ID_BLOCK, number);
-	struct virtio_blk *blk;
+	int n = command_device(sh, VIRTIO_ID_BLOCK, number);
 
-	if (!vdev)
-		return NULL;
-	for (unsigned int i = 0; (blk = virtio_blk_find(i)) != NULL; i++) {
-		if (virtio_blk_device(blk) == vdev)
-			return blk;
-	}
-	(void)sh_error(sh, -ENODEV, "block device %s is not ready", number);
-	return NULL;
+	return n < 0 ? NULL : virtio_blk_find((unsigned int)n);
 }
 
 /* Reads the arguments N [SECTOR [COUNT]] into @target and checks the range against the disk.

@@ -8,17 +8,9 @@
 
 static struct virtio_console *find_console(struct shell *sh, const char *number)
 {
-	struct virtio_device *vdev = command_device(sh, VIRTIO_ID_CONSOLE, number);
-	struct virtio_console *console;
+	int n = command_device(sh, VIRTIO_ID_CONSOLE, number);
 
-	if (!vdev)
-		return NULL;
-	for (unsigned int i = 0; (console = virtio_console_find(i)) != NULL; i++) {
-		if (virtio_console_device(console) == vdev)
-			return console;
-	}
-	(void)sh_error(sh, -ENODEV, "console %s is not ready", number);
-	return NULL;
+	return n < 0 ? NULL : virtio_console_find((unsigned int)n);
 }
 
 static int con(struct shell *sh, int argc, char **argv)

@@ -36,17 +36,9 @@ void net_read_options(struct shell *sh)
 
 static struct virtio_net *find_net(struct shell *sh, const char *number)
 {
-	struct virtio_device *vdev = command_device(sh, VIRTIO_ID_NET, number);
-	struct virtio_net *net;
+	int n = command_device(sh, VIRTIO_ID_NET, number);
 
-	if (!vdev)
-		return NULL;
-	for (unsigned int i = 0; (net = virtio_net_find(i)) != NULL; i++) {
-		if (virtio_net_device(net) == vdev)
-			return net;
-	}
-	(void)sh_error(sh, -ENODEV, "network device %s is not ready", number);
-	return NULL;
+	return n < 0 ? NULL : virtio_net_find((unsigned int)n);
 }
 
 static int address_argument(struct shell *sh, const char *text, uint32_t *ip)

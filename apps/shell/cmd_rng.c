@@ -12,17 +12,9 @@
 
 static struct virtio_rng *find_rng(struct shell *sh, const char *number)
 {
-	struct virtio_device *vdev = command_device(sh, VIRTIO_ID_RNG, number);
-	struct virtio_rng *rng;
+	int n = command_device(sh, VIRTIO_ID_RNG, number);
 
-	if (!vdev)
-		return NULL;
-	for (unsigned int i = 0; (rng = virtio_rng_find(i)) != NULL; i++) {
-		if (virtio_rng_device(rng) == vdev)
-			return rng;
-	}
-	(void)sh_error(sh, -ENODEV, "entropy device %s is not ready", number);
-	return NULL;
+	return n < 0 ? NULL : virtio_rng_find((unsigned int)n);
 }
 
 static void print_hex(struct shell *sh, const uint8_t *bytes, size_t len)

@@ -97,27 +97,23 @@ static unsigned int count_devices(uint32_t device_id)
 	return count;
 }
 
-struct virtio_device *command_device(struct shell *sh, uint32_t device_id, const char *number)
+int command_device(struct shell *sh, uint32_t device_id, const char *number)
 {
 	const char *type = virtio_device_type_name(device_id);
 	struct virtio_device *vdev;
 	char subject[16];
 	uint64_t n;
 
-	if (sh_number(sh, "device", number, UINT32_MAX, &n) != 0)
-		return NULL;
+	if (sh_number(sh, "device", number, INT32_MAX, &n) != 0)
+		return -EINVAL;
 	command_subject(sh, subject);
 	vdev = virtio_find_device(device_id, (unsigned int)n);
-	if (!vdev) {
-		(void)sh_error_as(sh, -ENODEV, subject, "no %s device %u (%u present)", type,
-				  (unsigned int)n, count_devices(device_id));
-		return NULL;
-	}
-	if (vdev->state != VIRTIO_STATE_LIVE) {
-		(void)sh_error_as(sh, -ENODEV, subject, "%s device %u does not work (%s: %s)", type,
-				  (unsigned int)n, virtio_state_name(vdev->state),
-				  vdev->error ? sh_strerror(vdev->error) : "no driver");
-		return NULL;
-	}
-	return vdev;
+	if (!vdev)
+		return sh_error_as(sh, -ENODEV, subject, "no %s device %u (%u present)", type,
+				   (unsigned int)n, count_devices(device_id));
+	if (vdev->state != VIRTIO_STATE_LIVE)
+		return sh_error_as(sh, -ENODEV, subject, "%s device %u does not work (%s: %s)",
+				   type, (unsigned int)n, virtio_state_name(vdev->state),
+				   vdev->error ? sh_strerror(vdev->error) : "no driver");
+	return (int)n;
 }

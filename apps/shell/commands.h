@@ -25,10 +25,10 @@ void command_for_each(void (*visit)(struct shell *sh, const struct command *comm
 		      struct shell *sh);
 
 /*
- * The device that @number names among those of type @device_id, in the order of lsdev. It has a
- * working driver. NULL after the error was printed.
+ * The number, from 0, of the device that @number names among those of type @device_id, in the order
+ * of lsdev. It has a working driver. -ENODEV or -EINVAL after the error was printed.
  */
-struct virtio_device *command_device(struct shell *sh, uint32_t device_id, const char *number);
+int command_device(struct shell *sh, uint32_t device_id, const char *number);
 
 /* Reads the boot options ip= and gw=, and complains about bad ones on @sh. At start, once. */
 void net_read_options(struct shell *sh);

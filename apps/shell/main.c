@@ -50,8 +50,11 @@ static void add_consoles(void)
 {
 	struct virtio_console *con;
 
-	for (unsigned int i = 0; (con = virtio_console_find(i)) != NULL; i++)
-		add_shell(virtio_console_tty(con), CONSOLE_STALL_NS);
+	for (unsigned int i = 0; virtio_find_device(VIRTIO_ID_CONSOLE, i); i++) {
+		con = virtio_console_find(i);
+		if (con)
+			add_shell(virtio_console_tty(con), CONSOLE_STALL_NS);
+	}
 }
 
 static void print_banner(struct shell *sh)

@@ -19,7 +19,7 @@
 
 struct queued_frame {
 	unsigned int len;
-	uint8_t data[VIRTIO_NET_FRAME_MAX];
+	uint8_t data[VIRTIO_NET_VLAN_MAX];
 };
 
 struct frame_ring {
@@ -40,7 +40,7 @@ static void queue_frame(void *arg, const uint8_t *frame, unsigned int len)
 		ring->missed++;
 		return;
 	}
-	slot->len = MIN(len, VIRTIO_NET_FRAME_MAX);
+	slot->len = MIN(len, VIRTIO_NET_VLAN_MAX);
 	memcpy(slot->data, frame, slot->len);
 	__atomic_store_n(&ring->put, put + 1, __ATOMIC_RELEASE);
 	port_event_signal(&ring->event);

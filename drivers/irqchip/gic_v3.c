@@ -70,7 +70,7 @@ static int v3_acknowledge(void)
 	uint32_t intid = icc_read_iar1();
 
 	/* The acknowledgement is complete before the handler touches its device. */
-	mmio_rmb();
+	mmio_mb();
 	return gic_is_line(intid) ? (int)intid : IRQ_SPURIOUS;
 }
 

@@ -84,6 +84,24 @@ void virtio_blk_fail(struct virtio_blk *blk, int error)
 
 /* --- the driver -------------------------------------------------------------------------- */
 
+/* The device may grow or shrink while we use it (5.2.6.1); all else stays as it was at probe. */
+static void blk_config_changed(struct virtio_device *vdev)
+{
+	struct virtio_blk *blk = vdev->priv;
+	uint64_t capacity, before;
+	unsigned long state;
+
+	if (!blk || virtio_blk_read_capacity(vdev, &capacity))
+		return;
+	state = port_lock(&blk->lock);
+	before = blk->info.capacity_sectors;
+	blk->info.capacity_sectors = capacity;
+	port_unlock(&blk->lock, state);
+	if (capacity != before)
+		port_log(LOG_INFO, "%s: capacity is now %" PRIu64 " sectors", vdev->dev.name,
+			 capacity);
+}
+
 static int blk_probe(struct virtio_device *vdev)
 {
 	static const struct virtqueue_info queue = {"requests", virtio_blk_serve};
@@ -102,6 +120,9 @@ static int blk_probe(struct virtio_device *vdev)
 	vdev->priv = blk;
 	port_log(LOG_INFO, "%s: disk of %" PRIu64 " sectors%s", vdev->dev.name,
 		 blk->info.capacity_sectors, blk->info.read_only ? ", read-only" : "");
+	/* A change of capacity before DRIVER_OK is not reported to us: look once more after it. */
+	virtio_device_ready(vdev);
+	blk_config_changed(vdev);
 	return 0;
 
 del_vqs:
@@ -131,24 +152,6 @@ static void blk_remove(struct virtio_device *vdev)
 	virtio_blk_put(blk);
 }
 
-/* The device may grow or shrink while we use it (5.2.6.1); all else stays as it was at probe. */
-static void blk_config_changed(struct virtio_device *vdev)
-{
-	struct virtio_blk *blk = vdev->priv;
-	uint64_t capacity, before;
-	unsigned long state;
-
-	if (!blk || virtio_blk_read_capacity(vdev, &capacity))
-		return;
-	state = port_lock(&blk->lock);
-	before = blk->info.capacity_sectors;
-	blk->info.capacity_sectors = capacity;
-	port_unlock(&blk->lock, state);
-	if (capacity != before)
-		port_log(LOG_INFO, "%s: capacity is now %" PRIu64 " sectors", vdev->dev.name,
-			 capacity);
-}
-
 static const unsigned int blk_features[] = {
 	VIRTIO_BLK_F_SIZE_MAX, VIRTIO_BLK_F_SEG_MAX, VIRTIO_BLK_F_GEOMETRY, VIRTIO_BLK_F_RO,
 	VIRTIO_BLK_F_BLK_SIZE, VIRTIO_BLK_F_FLUSH,   VIRTIO_BLK_F_TOPOLOGY, VIRTIO_BLK_F_CONFIG_WCE,
@@ -171,22 +174,9 @@ void virtio_blk_init(void)
 
 /* --- for users --------------------------------------------------------------------------- */
 
-static bool blk_works(const struct virtio_device *vdev)
-{
-	const struct virtio_blk *blk = vdev->priv;
-
-	return vdev->driver == &blk_driver && blk && !blk->error;
-}
-
 struct virtio_blk *virtio_blk_find(unsigned int n)
 {
-	struct virtio_device *vdev;
-
-	virtio_for_each_device (vdev) {
-		if (blk_works(vdev) && n-- == 0)
-			return vdev->priv;
-	}
-	return NULL;
+	return virtio_driver_data(&blk_driver, n);
 }
 
 struct virtio_device *virtio_blk_device(struct virtio_blk *blk)

@@ -69,7 +69,7 @@ struct virtio_blk_request {
 /* Makes the driver known to the core. Thread context. */
 void virtio_blk_init(void);
 
-/* The @n-th block device that works, or NULL. */
+/* The @n-th block device, or NULL: there is none, or its probe failed. */
 struct virtio_blk *virtio_blk_find(unsigned int n);
 
 /* The virtio device below @blk. */

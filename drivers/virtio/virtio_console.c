@@ -109,13 +109,7 @@ void virtio_console_init(void)
 
 struct virtio_console *virtio_console_find(unsigned int n)
 {
-	struct virtio_device *vdev;
-
-	virtio_for_each_device (vdev) {
-		if (vdev->driver == &virtio_console_driver && vdev->priv && n-- == 0)
-			return vdev->priv;
-	}
-	return NULL;
+	return virtio_driver_data(&virtio_console_driver, n);
 }
 
 struct virtio_device *virtio_console_device(struct virtio_console *con)

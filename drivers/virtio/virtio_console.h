@@ -15,7 +15,7 @@ struct virtio_console;
 /* Makes the driver known to the core. Thread context. */
 void virtio_console_init(void);
 
-/* The @n-th console whose probe succeeded, or NULL. Valid until the device is removed, which must not
+/* The @n-th console, or NULL: there is none, or its probe failed. Valid until the device is removed, which must not
  * happen while a call below is waiting or the terminal is in use. */
 struct virtio_console *virtio_console_find(unsigned int n);
 struct virtio_device *virtio_console_device(struct virtio_console *con);

@@ -54,6 +54,15 @@ static void mac_generate(struct virtio_net *net)
 	}
 }
 
+/* The MTU that the device gives must be one for which we supply buffers (5.1.4.2); a larger one is
+ * not agreed on, and we send and receive as on any network. */
+static void net_validate(struct virtio_device *vdev)
+{
+	if (virtio_has_feature(vdev, VIRTIO_NET_F_MTU) &&
+	    virtio_cread16(vdev, VIRTIO_NET_CONFIG_MTU) > MTU_DEFAULT)
+		vdev->features &= ~BIT_ULL(VIRTIO_NET_F_MTU);
+}
+
 static int net_read_config(struct virtio_net *net)
 {
 	struct virtio_device *vdev = net->vdev;
@@ -159,6 +168,7 @@ static struct virtio_driver virtio_net_driver = {
 	.device_id = VIRTIO_ID_NET,
 	.features = net_features,
 	.feature_count = ARRAY_SIZE(net_features),
+	.validate = net_validate,
 	.probe = net_probe,
 	.remove = net_remove,
 	.config_changed = net_config_changed,
@@ -173,13 +183,7 @@ void virtio_net_init(void)
 
 struct virtio_net *virtio_net_find(unsigned int n)
 {
-	struct virtio_device *vdev;
-
-	virtio_for_each_device (vdev) {
-		if (vdev->driver == &virtio_net_driver && vdev->priv && n-- == 0)
-			return vdev->priv;
-	}
-	return NULL;
+	return virtio_driver_data(&virtio_net_driver, n);
 }
 
 struct virtio_device *virtio_net_device(struct virtio_net *net)

@@ -14,6 +14,7 @@
 #define VIRTIO_NET_MAC_LEN   6u
 #define VIRTIO_NET_FRAME_MIN 14u   /* an Ethernet header */
 #define VIRTIO_NET_FRAME_MAX 1514u /* header and 1500 bytes, no FCS */
+#define VIRTIO_NET_VLAN_MAX  1518u /* the same with a VLAN tag */
 
 struct virtio_net;
 
@@ -43,7 +44,7 @@ typedef void virtio_net_receive_t(void *arg, const uint8_t *frame, unsigned int 
 /* Makes the driver known to the core. Thread context. */
 void virtio_net_init(void);
 
-/* The @n-th network device whose probe succeeded, or NULL. Valid until the device is removed, which
+/* The @n-th network device, or NULL: there is none, or its probe failed. Valid until the device is removed, which
  * must not happen while a call below is waiting. */
 struct virtio_net *virtio_net_find(unsigned int n);
 struct virtio_device *virtio_net_device(struct virtio_net *net);

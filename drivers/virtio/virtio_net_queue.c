@@ -18,7 +18,7 @@
 #define RX_BATCH  16u
 
 /* A frame with one VLAN tag is the longest we take in. */
-#define FRAME_SPACE (VIRTIO_NET_FRAME_MAX + 4u)
+#define FRAME_SPACE VIRTIO_NET_VLAN_MAX
 
 /*
  * A slot is a whole number of cache lines, which no other data shares. The frame stands at a fixed

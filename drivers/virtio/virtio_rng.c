@@ -392,22 +392,9 @@ void virtio_rng_init(void)
 
 /* --- for users --------------------------------------------------------------------------- */
 
-static bool rng_works(const struct virtio_device *vdev)
-{
-	const struct virtio_rng *rng = vdev->priv;
-
-	return vdev->driver == &rng_driver && rng && !rng->error;
-}
-
 struct virtio_rng *virtio_rng_find(unsigned int n)
 {
-	struct virtio_device *vdev;
-
-	virtio_for_each_device (vdev) {
-		if (rng_works(vdev) && n-- == 0)
-			return vdev->priv;
-	}
-	return NULL;
+	return virtio_driver_data(&rng_driver, n);
 }
 
 struct virtio_device *virtio_rng_device(struct virtio_rng *rng)

@@ -32,7 +32,7 @@ struct virtio_rng_request {
 /* Makes the driver known to the core. Thread context. */
 void virtio_rng_init(void);
 
-/* The @n-th entropy device that works, or NULL. */
+/* The @n-th entropy device, or NULL: there is none, or its probe failed. */
 struct virtio_rng *virtio_rng_find(unsigned int n);
 struct virtio_device *virtio_rng_device(struct virtio_rng *rng);
 

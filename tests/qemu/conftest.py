@@ -52,10 +52,11 @@ class Lab:
         self._channels = []
         self._new_channels = []
         self._files = []
+        self._terminals = []
 
-    def channel(self):
-        """A socket pair for the next machine."""
-        channel = Channel()
+    def channel(self, kind=Channel):
+        """A socket pair (or Stdio) for the next machine."""
+        channel = kind()
         self._channels.append(channel)
         self._new_channels.append(channel)
         return channel
@@ -85,11 +86,16 @@ class Lab:
         return path
 
     def terminal(self, name, channel):
-        return Terminal(name, channel)
+        """A terminal of the guest at the other end of @channel."""
+        terminal = Terminal(name, channel)
+        self._terminals.append(terminal)
+        return terminal
 
     def close(self):
         for machine in self.machines:
             machine.close()
+        for terminal in self._terminals:
+            terminal.join()
         for channel in self._channels:
             channel.close()
         for path in self._files:

@@ -7,6 +7,7 @@ lost before somebody listens. Every wait has an end. The limits are only there a
 are far above what a busy machine needs.
 """
 import dataclasses
+import fcntl
 import io
 import json
 import os
@@ -56,8 +57,9 @@ class Channel:
 
     def __init__(self):
         self.sock, self._guest = socket.socketpair()
-        self.sock.settimeout(TIMEOUT_S)
+        self.sock.settimeout(TIMEOUT_S)  # also makes it non-blocking
         self.fd = self._guest.fileno()
+        self.reader = self.writer = self.sock.fileno()
 
     def handed_over(self):
         self._guest.close()
@@ -71,23 +73,53 @@ class Channel:
         self.sock.close()
 
 
+class Stdio:
+    """QEMU's standard input and output, for `-chardev stdio`. QEMU drops the output of a virtconsole
+    whose reader is slow. A pipe, unlike a socket, is certain to hold PIPE_BYTES of small pieces."""
+    PIPE_BYTES = 1 << 20
+    fd = None
+
+    def __init__(self):
+        self.stdin, self.writer = os.pipe()
+        self.reader, self.stdout = os.pipe()
+        fcntl.fcntl(self.reader, fcntl.F_SETPIPE_SZ, self.PIPE_BYTES)
+        for end in (self.reader, self.writer):
+            os.set_blocking(end, False)
+
+    def handed_over(self):
+        for end in (self.stdin, self.stdout):
+            os.close(end)
+        self.stdin = self.stdout = None
+
+    def close(self):
+        for end in (self.reader, self.writer, self.stdin, self.stdout):
+            if end is not None:
+                os.close(end)
+
+
 class _Stream(spawnbase.SpawnBase):
-    """What QEMU writes to a socket, for pexpect. A thread takes it at once, as a guest stands still
+    """What QEMU writes to a channel, for pexpect. A thread takes it at once, as a guest stands still
     while its serial line waits for a reader."""
 
-    def __init__(self, sock):
+    def __init__(self, channel):
         super().__init__(timeout=TIMEOUT_S, encoding="latin-1")
-        self._sock = sock
+        self._fd = channel.reader
         self._pieces = queue.SimpleQueue()
-        threading.Thread(target=self._receive, daemon=True).start()
+        self._thread = threading.Thread(target=self._receive, daemon=True)
+        self._thread.start()
 
     def _receive(self):
         try:
-            while select.select([self._sock], [], [])[0] and (data := self._sock.recv(65536)):
+            while select.select([self._fd], [], [])[0] and (data := os.read(self._fd, 65536)):
                 self._pieces.put(data)
-        except (OSError, ValueError):
-            pass  # QEMU has gone, or the test
+        except ConnectionResetError:
+            pass  # QEMU ended before it had read all
         self._pieces.put(b"")
+
+    def join(self):
+        """Waits until QEMU has closed its end; only then may the descriptor be closed."""
+        self._thread.join(TIMEOUT_S)
+        assert not self._thread.is_alive()
 
     def read_nonblocking(self, size=1, timeout=None):
         if self.flag_eof:
@@ -118,7 +150,7 @@ class Terminal:
         self.name = name
         self.channel = channel
         self.log = io.StringIO()
-        self._stream = _Stream(channel.sock)
+        self._stream = _Stream(channel)
         self._stream.logfile_read = self.log
 
     def send(self, text):
@@ -128,8 +160,8 @@ class Terminal:
         while data:
             left = end - time.monotonic()
             assert left > 0, f"{self.name}: the guest takes no more input"
-            if select.select([], [self.channel.sock], [], left)[1]:
-                data = data[self.channel.sock.send(data, socket.MSG_DONTWAIT):]
+            if select.select([], [self.channel.writer], [], left)[1]:
+                data = data[os.write(self.channel.writer, data):]
 
     def expect_exact(self, text, timeout=TIMEOUT_S):
         """Waits for @text and returns what came before it."""
@@ -183,6 +215,9 @@ class Terminal:
             if self._stream.expect_exact([text, pexpect.TIMEOUT], timeout=0.05) == 0:
                 return self._stream.before
             assert time.monotonic() < end, f"{self.name}: no {text!r}"
+
+    def join(self):
+        self._stream.join()
 
     def silent(self, seconds):
         """What comes within @seconds; for showing that nothing does."""
@@ -261,9 +296,11 @@ class Machine:
             self.command_line += ["-append", append]
         self.command_line += [str(arg) for arg in args]
         self._errors = tempfile.TemporaryFile()
+        stdio = [channel for channel in self.channels if isinstance(channel, Stdio)]
         self._process = subprocess.Popen(
-            self.command_line, stdin=subprocess.DEVNULL, stdout=self._errors, stderr=self._errors,
-            pass_fds=[channel.fd for channel in self.channels])
+            self.command_line, stdin=stdio[0].stdin if stdio else subprocess.DEVNULL,
+            stdout=stdio[0].stdout if stdio else self._errors, stderr=self._errors,
+            pass_fds=[channel.fd for channel in self.channels if channel.fd is not None])
         for channel in self.channels:
             channel.handed_over()
 
@@ -307,10 +344,12 @@ class Machine:
         return self.finish()
 
     def close(self):
+        """Ends QEMU. Its channels stay open, see Lab.close()."""
         if self.running:
             self._process.kill()
         self._process.wait()
-        for channel in self.channels:
+        self.serial.join()
+        for channel in (self._serial, self._control):
             channel.close()
         self._errors.close()
 

@@ -3,16 +3,15 @@
 import pytest
 
 import host
+from machine import Stdio
 
+STDIO = ["-chardev", "stdio,id=con0,signal=off", "-device", "virtio-serial-device", "-device",
+         "virtconsole,chardev=con0"]
 
-def with_console(lab, platform, *args, append=None, read=True):
-    """A machine with a console, and that console's terminal (or just its socket)."""
-    channel = lab.channel()
-    machine = lab.boot(platform, "-chardev", f"socket,id=con0,fd={channel.fd}", "-device",
-                       "virtio-serial-device", "-device", "virtconsole,chardev=con0", *args,
-                       append=append)
-    if not read:
-        return machine, channel
+def with_console(lab, platform, *args):
+    """A machine with a console, and that console's terminal."""
+    channel = lab.channel(Stdio)
+    machine = lab.boot(platform, *STDIO, *args)
     console = lab.terminal("console", channel)
     assert console.prompt() == ""
     return machine, console
@@ -53,10 +52,8 @@ def test_text_to_the_console(lab, platform):
 
 
 def test_text_at_boot(lab, pair):
-    channel = lab.channel()
-    machine = lab.start(pair, "-chardev", f"socket,id=con0,fd={channel.fd}", "-device",
-                        "virtio-serial-device", "-device", "virtconsole,chardev=con0",
-                        append="con 0 ready; con 0 set; poweroff")
+    channel = lab.channel(Stdio)
+    machine = lab.start(pair, *STDIO, append="con 0 ready; con 0 set; poweroff")
     console = lab.terminal("console", channel)
     machine.finish()
     assert console.rest() == "ready\nset\n"
@@ -86,6 +83,7 @@ def test_several_consoles(lab, pair):
 def test_large_paste(lab, platform):
     """More than the driver's buffers hold: the host waits, and nothing is lost."""
     machine, console = with_console(lab, platform)
+    assert 2 * 200 * 240 < Stdio.PIPE_BYTES
     texts = [host.random_bytes(110, n).hex() for n in range(200)]
     console.send("".join(f"echo {text}\r" for text in texts))
     for text in texts:
@@ -96,11 +94,12 @@ def test_large_paste(lab, platform):
 
 def test_large_output(lab, platform):
     data = host.random_bytes(1 << 20, "console")
+    assert 350 * 32 * 82 < Stdio.PIPE_BYTES
     disk = lab.file("disk.img", data)
     machine, console = with_console(lab, platform, "-drive",
                                     f"file={disk},format=raw,if=none,id=d", "-device",
                                     "virtio-blk-device,drive=d")
-    assert console.lines("blk read 0 100 500") == host.hexdump(data[51200:307200], 51200)
+    assert console.lines("blk read 0 100 350") == host.hexdump(data[51200:230400], 51200)
     assert machine.run("blk sum 0") == host.crc_line(data) + "\n"
     machine.poweroff()
 
@@ -142,19 +141,22 @@ def test_nobody_at_the_console(lab, pair, chardev, tmp_path_factory):
 
 
 def test_console_that_nobody_reads(lab, pair):
-    """Connected, but its reader has stopped: writing to it fails in time, all else goes on."""
-    machine, channel = with_console(lab, pair, read=False)
-    for _ in range(5000):
+    """Connected, but its reader has stopped. Whether QEMU then drops output (as of 7.2) or makes
+    the guest wait: writing comes to an end, and all else goes on."""
+    channel = lab.channel()
+    machine = lab.boot(pair, "-chardev", f"socket,id=con0,fd={channel.fd}", "-device",
+                       "virtio-serial-device", "-device", "virtconsole,chardev=con0")
+    for _ in range(1000):
         output = machine.run(f"con 0 {'x' * 240}")
+        assert output in ("", "con: timed out\n")
         if output:
             break
-    assert output == "con: timed out\n"
-    # Its own shell drops what nobody takes, and holds up no other.
     channel.sock.send(b"help\rlsdev\rhelp\r")
     assert machine.run("echo alive") == "alive\n"
     assert "virtio_console" in machine.run("lsdev")
     # When it is read again it works again.
     console = lab.terminal("console", channel)
+    console.silent(1)
     console.send("\x03\recho back again\r")
     console.expect_exact("\r\nback again\r\n")
     assert machine.run("con 0 and once more") == ""
@@ -163,7 +165,7 @@ def test_console_that_nobody_reads(lab, pair):
 
 
 def test_serial_port_that_is_no_console(lab, arch):
-    """A virtserialport as port 0 does no harm."""
+    """A port of another number, which belongs to a feature we do not negotiate, does no harm."""
     machine = lab.boot(arch, "-chardev", "null,id=c", "-device", "virtio-serial-device",
                        "-device", "virtserialport,chardev=c,nr=1")
     assert machine.run("echo alive") == "alive\n"

@@ -53,7 +53,7 @@ static void one_entry_is_a_list(void **state)
 	assert_int_equal(sg_nents(NULL), 0);
 }
 
-static void the_end_mark_moves_and_survives_a_new_buffer(void **state)
+static void the_end_mark_survives_a_new_buffer(void **state)
 {
 	struct scatterlist sg[4];
 	char buf[4];
@@ -63,8 +63,6 @@ static void the_end_mark_moves_and_survives_a_new_buffer(void **state)
 	sg_mark_end(&sg[1]);
 	sg_set_buf(&sg[1], buf, 4);
 	assert_int_equal(sg_nents(sg), 2);
-	sg_unmark_end(&sg[1]);
-	assert_int_equal(sg_nents(sg), 4);
 }
 
 int main(void)
@@ -73,7 +71,7 @@ int main(void)
 		TEST(a_table_ends_at_its_last_entry),
 		TEST(the_walk_visits_each_entry_in_order),
 		TEST(one_entry_is_a_list),
-		TEST(the_end_mark_moves_and_survives_a_new_buffer),
+		TEST(the_end_mark_survives_a_new_buffer),
 	};
 
 	return cmocka_run_group_tests_name("scatterlist", tests, NULL, NULL);

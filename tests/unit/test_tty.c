@@ -86,20 +86,6 @@ static void a_device_that_is_gone_is_an_error(void **state)
 	assert_int_equal(tty_write_all(&tty, "x", 1), -EIO);
 }
 
-static void formatted_output_is_cut_at_512_bytes(void **state)
-{
-	char text[600];
-
-	(void)state;
-	assert_int_equal(tty_printf(&tty, "%d %s\n", 42, "x"), 0);
-	assert_string_equal(out, "42 x\r\n");
-	out_len = 0;
-	memset(text, 'a', sizeof(text) - 1);
-	text[sizeof(text) - 1] = '\0';
-	assert_int_equal(tty_printf(&tty, "%s", text), 0);
-	assert_int_equal(out_len, 512);
-}
-
 static void the_system_terminal_is_the_one_that_was_set(void **state)
 {
 	(void)state;
@@ -119,7 +105,6 @@ int main(void)
 		TTY_TEST(a_device_that_is_busy_for_a_while_is_awaited),
 		TTY_TEST(a_device_without_progress_is_given_up_after_a_second),
 		TTY_TEST(a_device_that_is_gone_is_an_error),
-		TTY_TEST(formatted_output_is_cut_at_512_bytes),
 		TTY_TEST(the_system_terminal_is_the_one_that_was_set),
 	};
 

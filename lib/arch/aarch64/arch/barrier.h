@@ -18,8 +18,6 @@
 /* Between Normal memory and a device's registers: before a doorbell, after a status, and
  * after an acknowledgement that must precede a look at memory. */
 #define mmio_wmb() __asm__ volatile("dsb st" ::: "memory")
-#define mmio_rmb() __asm__ volatile("dsb ld" ::: "memory")
-
-#define mmio_mb() __asm__ volatile("dsb sy" ::: "memory")
+#define mmio_mb()  __asm__ volatile("dsb sy" ::: "memory")
 
 #endif

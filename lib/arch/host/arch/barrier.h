@@ -8,7 +8,6 @@
 #define dma_rmb()  __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define dma_wmb()  __atomic_thread_fence(__ATOMIC_RELEASE)
 #define mmio_wmb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define mmio_rmb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define mmio_mb()  __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
 #endif
