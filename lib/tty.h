@@ -10,8 +10,8 @@
 
 struct tty {
 	const char *name;
-	/* Takes up to @len bytes for output without waiting; returns how many, or a negative
-	 * errno where the device is gone. Any context. */
+	/* Takes up to @len bytes, as they are, for output without waiting; returns how many, or a
+	 * negative errno where the device is gone. Any context. */
 	int (*write)(struct tty *tty, const char *buf, size_t len);
 	/* Gives up to @len bytes of input without waiting; returns how many. Any context. */
 	int (*read)(struct tty *tty, char *buf, size_t len);

@@ -304,19 +304,19 @@ static void serve_events(struct virtio_mmio_device *vm, int irq, uint32_t status
 irqreturn_t virtio_mmio_interrupt(int irq, void *dev_id)
 {
 	struct virtio_mmio_device *vm = dev_id;
-	irqreturn_t result = IRQ_NONE;
+	/* What a later round serves has raised the line again: that interrupt will find nothing. */
+	bool announced = vm->served_ahead;
 	uint32_t status;
+	int round = 0;
 
 	if (!vm->base) /* the line is shared, and we are not set up yet */
 		return IRQ_NONE;
-	for (int round = 0; round < INTERRUPT_ROUNDS; round++) {
-		status = pending_events(vm);
-		if (!status)
-			break;
+	while (round < INTERRUPT_ROUNDS && (status = pending_events(vm)) != 0) {
 		serve_events(vm, irq, status);
-		result = IRQ_HANDLED;
+		round++;
 	}
-	return result;
+	vm->served_ahead = round > 1;
+	return round || announced ? IRQ_HANDLED : IRQ_NONE;
 }
 
 /* --- finding the device ------------------------------------------------------------------- */

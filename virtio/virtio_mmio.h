@@ -14,9 +14,10 @@
 
 struct virtio_mmio_device {
 	struct virtio_device vdev;
-	void *base;	  /* of the mapped registers */
-	size_t size;	  /* of the block: registers and config space */
-	uint32_t version; /* 1 or 2 */
+	void *base;	   /* of the mapped registers */
+	size_t size;	   /* of the block: registers and config space */
+	uint32_t version;  /* 1 or 2 */
+	bool served_ahead; /* the last interrupt served events of the one that follows */
 	char bus_name[24];
 };
 

@@ -204,11 +204,8 @@ static void pl011_write_panic(struct tty *tty, const char *buf, size_t len)
 	(void)tty;
 	while (moving && ring_used(&uart.tx) > 0)
 		moving = put_polled(ring_get(&uart.tx));
-	for (size_t i = 0; moving && i < len; i++) {
-		if (buf[i] == '\n')
-			moving = put_polled('\r');
-		moving = moving && put_polled((uint8_t)buf[i]);
-	}
+	for (size_t i = 0; moving && i < len; i++)
+		moving = put_polled((uint8_t)buf[i]);
 	irq_restore(flags);
 }
 

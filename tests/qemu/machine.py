@@ -356,5 +356,13 @@ class Machine:
     def report(self):
         """Everything that helps to understand a failed test."""
         self.serial.silent(0.1)
+        registers = ""
+        if self.running:
+            try:
+                registers = self.qmp.command("human-monitor-command",
+                                             command_line="info registers")
+            except (AssertionError, OSError) as error:
+                registers = f"no registers: {error}"
         status = "running" if self.running else f"exit status {self._process.returncode}"
-        return "\n".join([shlex.join(self.command_line), status, self.errors, self.serial.log.getvalue().replace("\r\n", "\n")])
+        return "\n".join([shlex.join(self.command_line), status, registers, self.errors,
+                          self.serial.log.getvalue().replace("\r\n", "\n")])

@@ -54,9 +54,9 @@ ERRORS = {
     "blk info -1": "blk info: device '-1' is not a number",
     "blk info 0x": "blk info: device '0x' is not a number",
     "blk info 99999999999999999999":
-        "blk info: device 99999999999999999999 is too large (at most 4294967295)",
+        "blk info: device 99999999999999999999 is too large (at most 2147483647)",
     "blk sum 0 1": "usage: blk sum N [SECTOR COUNT]",
-    "blk sum 4294967295": "blk: no block device 4294967295 (0 present)",
+    "blk sum 2147483647": "blk: no block device 2147483647 (0 present)",
     "blk read 0": "usage: blk read N SECTOR [COUNT]",
     "blk write 0 1": "usage: blk write N SECTOR TEXT",
     "blk fill 0 0 1": "usage: blk fill N SECTOR COUNT BYTE",
