@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Fixtures of the QEMU tests: the platforms, a laboratory that starts machines, disks."""
+import contextlib
 import fcntl
 import itertools
 import os
@@ -92,14 +93,17 @@ class Lab:
         return terminal
 
     def close(self):
-        for machine in self.machines:
-            machine.close()
-        for terminal in self._terminals:
-            terminal.join()
-        for channel in self._channels:
-            channel.close()
-        for path in self._files:
-            path.unlink(missing_ok=True)
+        """Ends every QEMU, whatever goes wrong with one. Descriptors are closed when nobody reads
+        them any more, since their numbers are used again."""
+        with contextlib.ExitStack() as stack:
+            for path in self._files:
+                stack.callback(path.unlink, missing_ok=True)
+            for channel in self._channels:
+                stack.callback(channel.close)
+            for terminal in self._terminals:
+                stack.callback(terminal.join)
+            for machine in self.machines:
+                stack.callback(machine.close)
 
 
 @pytest.fixture
