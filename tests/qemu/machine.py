@@ -74,8 +74,9 @@ class Channel:
 
 
 class Stdio:
-    """QEMU's standard input and output, for `-chardev stdio`. QEMU drops the output of a virtconsole
-    whose reader is slow. A pipe, unlike a socket, is certain to hold PIPE_BYTES of small pieces."""
+    """QEMU's standard input and output, for `-chardev stdio`. QEMU drops a virtconsole's output
+    where its reader is slow. A pipe, unlike a socket, is sure to hold PIPE_BYTES in small pieces.
+    """
     PIPE_BYTES = 1 << 20
     fd = None
 
@@ -98,8 +99,8 @@ class Stdio:
 
 
 class _Stream(spawnbase.SpawnBase):
-    """What QEMU writes to a channel, for pexpect. A thread takes it at once, as a guest stands still
-    while its serial line waits for a reader."""
+    """What QEMU writes to a channel, for pexpect. A thread takes it at once, as a guest stands
+    still while its serial line waits for a reader."""
 
     def __init__(self, channel):
         super().__init__(timeout=TIMEOUT_S, encoding="latin-1")

@@ -40,7 +40,8 @@ def test_sum_of_256_mib(tmp_path, big_disk, arch, force_legacy, kind):
     shutil.copyfile(source, disk)  # QEMU opens it for writing, which locks it
     args = ["-M", "virt", "-cpu", CPU[arch], "-nographic",
             "-kernel", str(image_path(arch, kind)),
-            "-drive", f"file={disk},format=raw,if=none,id=d", "-device", "virtio-blk-device,drive=d"]
+            "-drive", f"file={disk},format=raw,if=none,id=d",
+            "-device", "virtio-blk-device,drive=d"]
     if force_legacy:
         args += ["-global", f"virtio-mmio.force-legacy={force_legacy}"]
     args += ["-append", "blk sum 0; poweroff"]
@@ -426,7 +427,7 @@ def test_resize_while_running(lab, pair):
 
 
 def test_snapshot_of_qemu_tools(lab, arch):
-    """A format that only the host knows makes no difference to the guest: qcow2, read by qemu-img."""
+    """A format that only the host knows makes no difference to the guest."""
     raw = lab.file("disk.raw", host.random_bytes(BYTES, "qcow2"))
     image = raw.with_suffix(".qcow2")
     subprocess.run(["qemu-img", "convert", "-O", "qcow2", raw, image], check=True, timeout=60)

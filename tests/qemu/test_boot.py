@@ -118,7 +118,7 @@ def test_secondary_cpus_stay_off(lab, platform):
     assert machine.run("lsdev") == "no devices\n"
     cpus = machine.qmp.command("query-cpus-fast")
     assert len(cpus) == 4
-    # A CPU that PSCI has not switched on has not executed an instruction: its PC is where reset put it.
+    # A CPU that PSCI has not switched on has executed nothing: its PC is where reset put it.
     machine.qmp.command("stop")
     counters = [machine.qmp.command("human-monitor-command", command_line="info registers",
                                     cpu_index=index) for index in range(4)]

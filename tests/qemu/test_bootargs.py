@@ -122,7 +122,8 @@ def test_more_arguments_than_fit(lab, arch):
 def test_random_arguments(lab, arch, seed):
     """Printable rubbish as boot arguments: the prompt comes all the same."""
     noise = host.random_bytes(2000, ("append", seed))
-    text = "".join(chr(0x20 + byte % 0x5f) for byte in noise).replace("poweroff", "").replace(",", ";")
+    text = "".join(chr(0x20 + byte % 0x5f) for byte in noise)
+    text = text.replace("poweroff", "").replace(",", ";")
     machine = lab.boot(arch, append=text)
     assert "***" not in machine.boot_text or "***" in text
     assert machine.run("echo alive") == "alive\n"

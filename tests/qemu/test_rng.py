@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Entropy: as many bytes as asked for, from the host, and never the same."""
-import pytest
-
 import host
 
 

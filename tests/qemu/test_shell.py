@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The shell itself: its commands' names and errors, line editing, and what must never happen to it."""
+"""The shell itself: its commands' names and errors, line editing, and what must not crash it."""
 import random
 import re
 import string
@@ -314,7 +314,7 @@ def test_ctrl_c_ends_a_command(lab, arch):
 # --- nothing typed can crash the image --------------------------------------------------------
 
 def alive(machine, mark):
-    """Whether the shell still answers, after whatever was typed. A line that begins with Ctrl-C is empty."""
+    """Whether the shell still answers, after whatever was typed. Ctrl-C empties the line."""
     machine.serial.send(f"{CTRL_C}\recho alive-{mark}\r")
     machine.serial.expect_exact(f"echo alive-{mark}\r\n")
     assert machine.serial.prompt() == f"alive-{mark}\n"
