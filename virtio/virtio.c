@@ -8,10 +8,6 @@
 #include "virtio/port.h"
 #include "virtio/virtio.h"
 
-/* A reset takes effect at once on an emulator; hardware may take its time, but not for ever. */
-#define RESET_TIMEOUT_NS (1 * NSEC_PER_SEC)
-#define RESET_POLL_NS	 (10 * NSEC_PER_USEC)
-
 static struct list_head devices = LIST_HEAD_INIT(devices);
 static struct list_head drivers = LIST_HEAD_INIT(drivers);
 static unsigned int next_index;
@@ -55,14 +51,14 @@ int virtio_reset_device(struct virtio_device *vdev)
 	vdev->config->set_status(vdev, 0);
 	/* The reset is complete when the status reads 0 (2.4.2). */
 	while (vdev->config->get_status(vdev) != 0) {
-		if (port_now_ns() - start > RESET_TIMEOUT_NS) {
+		if (port_now_ns() - start > VIRTIO_RESET_TIMEOUT_NS) {
 			port_log(LOG_ERROR, "%s: no answer to a reset", vdev->dev.name);
 			vdev->stuck = true;
 			vdev->state = VIRTIO_STATE_FAILED;
 			vdev->error = -ETIMEDOUT;
 			return -ETIMEDOUT;
 		}
-		port_delay_ns(RESET_POLL_NS);
+		port_delay_ns(VIRTIO_RESET_POLL_NS);
 	}
 	vdev->stuck = false;
 	return 0;

@@ -22,6 +22,10 @@ struct virtio_device;
 /* The size of a queue where the device takes more: enough for 256 requests in flight. */
 #define VIRTIO_QUEUE_SIZE 256u
 
+/* A reset takes effect at once on an emulator; hardware may take its time, but not for ever. */
+#define VIRTIO_RESET_TIMEOUT_NS (1 * NSEC_PER_SEC)
+#define VIRTIO_RESET_POLL_NS	(10 * NSEC_PER_USEC)
+
 struct virtio_device_id {
 	uint32_t device; /* VIRTIO_ID_* */
 	uint32_t vendor;
@@ -48,6 +52,10 @@ struct virtio_config_ops {
 	int (*find_vqs)(struct virtio_device *vdev, unsigned int nvqs, struct virtqueue *vqs[],
 			const struct virtqueue_info infos[]);
 	void (*del_vqs)(struct virtio_device *vdev);
+	/* Reset of one queue, bounded: 0 or -ETIMEDOUT; and its return to the device with the
+	 * addresses and size that it has then. NULL: the transport has none. */
+	int (*reset_vq)(struct virtqueue *vq);
+	int (*enable_vq)(struct virtqueue *vq);
 	const char *(*bus_name)(struct virtio_device *vdev); /* e.g. "mmio@a003e00" */
 };
 

@@ -149,7 +149,7 @@ static bool vm_notify(struct virtqueue *vq)
 {
 	/* What the rings say before the device is told to look at them. */
 	mmio_wmb();
-	reg_write(to_vm(vq->vdev), VIRTIO_MMIO_QUEUE_NOTIFY, vq->index);
+	reg_write(to_vm(vq->vdev), VIRTIO_MMIO_QUEUE_NOTIFY, vring_notification_data(vq));
 	return true;
 }
 
@@ -193,6 +193,8 @@ static unsigned int queue_size(const struct virtio_mmio_device *vm, unsigned int
 	unsigned int size = 1;
 
 	limit = MIN(limit, MIN(max, VRING_SIZE_MAX));
+	if (virtio_has_feature(&vm->vdev, VIRTIO_F_RING_PACKED))
+		return limit;
 	while (size * 2 <= limit)
 		size *= 2;
 	return size;
@@ -251,6 +253,31 @@ static void vm_del_vqs(struct virtio_device *vdev)
 			deactivate(to_vm(vdev), vq);
 		vring_del_virtqueue(vq);
 	}
+}
+
+/* 4.2.3.2.1: the reset is complete once QueueReset reads 0. */
+static int vm_reset_vq(struct virtqueue *vq)
+{
+	struct virtio_mmio_device *vm = to_vm(vq->vdev);
+	uint64_t start = port_now_ns();
+
+	reg_write(vm, VIRTIO_MMIO_QUEUE_SEL, vq->index);
+	reg_write(vm, VIRTIO_MMIO_QUEUE_RESET, 1);
+	while (reg_read(vm, VIRTIO_MMIO_QUEUE_RESET) != 0 ||
+	       reg_read(vm, VIRTIO_MMIO_QUEUE_READY) != 0) {
+		if (port_now_ns() - start > VIRTIO_RESET_TIMEOUT_NS)
+			return -ETIMEDOUT;
+		port_delay_ns(VIRTIO_RESET_POLL_NS);
+	}
+	return 0;
+}
+
+static int vm_enable_vq(struct virtqueue *vq)
+{
+	struct virtio_mmio_device *vm = to_vm(vq->vdev);
+
+	reg_write(vm, VIRTIO_MMIO_QUEUE_SEL, vq->index);
+	return activate_modern(vm, vq);
 }
 
 static int vm_find_vqs(struct virtio_device *vdev, unsigned int nvqs, struct virtqueue *vqs[],
@@ -336,6 +363,8 @@ static const struct virtio_config_ops virtio_mmio_config_ops = {
 	.finalize_features = vm_finalize_features,
 	.find_vqs = vm_find_vqs,
 	.del_vqs = vm_del_vqs,
+	.reset_vq = vm_reset_vq,
+	.enable_vq = vm_enable_vq,
 	.bus_name = vm_bus_name,
 };
 

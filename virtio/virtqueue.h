@@ -25,6 +25,9 @@
 #include "lib/list.h"
 #include "lib/scatterlist.h"
 
+/* Chains up to this length go into the ring itself as long as it is not half full. */
+#define VIRTQUEUE_DIRECT_MAX 4u
+
 struct virtio_device;
 struct virtqueue;
 
@@ -45,16 +48,20 @@ struct virtqueue_stats {
 	unsigned long spurious;	  /* ... that found none; ordinary where queues share a line */
 };
 
-/* The public part of a queue. All but @priv is read only for drivers. */
+/* The public part of a queue. All but @room, @priv and @direct_max is read only for drivers. */
 struct virtqueue {
 	struct list_head list; /* in virtio_device.vqs */
 	vq_callback_t *callback;
 	const char *name; /* kept, not copied */
 	struct virtio_device *vdev;
-	unsigned int index;    /* in the device, from 0 */
-	unsigned int num_free; /* descriptors that are free now */
-	unsigned int num_max;  /* the largest size the device takes */
+	unsigned int index;	 /* in the device, from 0 */
+	unsigned int num_free;	 /* descriptors that are free now */
+	unsigned int num_max;	 /* the largest size the device takes */
+	unsigned int direct_max; /* a longer chain takes an indirect table; drivers may set it */
 	struct virtqueue_stats stats;
+	/* Called, where set, once room has come back for which an add was refused with -ENOSPC: from
+	 * within virtqueue_get_buf() and its kin, in their context. */
+	void (*room)(struct virtqueue *vq);
 	void *priv; /* the driver's */
 	void *transport_priv;
 };
@@ -63,7 +70,8 @@ struct virtqueue {
  * Offers a buffer to the device: @out_sgs lists it may read, followed by @in_sgs lists it may
  * write, all in @sgs. @data, not NULL, is the token that virtqueue_get_buf() returns; it names the
  * buffer and may be used again only then. The memory belongs to the device from now until the
- * token comes back. @gfp is Linux's; nothing is allocated here, whatever it says.
+ * token comes back. @gfp: GFP_KERNEL (thread context) allows memory to be allocated for an indirect
+ * table where the queue's own ones do not serve; it stays with the queue.
  * The device may see the buffer at once, or only with the next virtqueue_kick().
  * Returns 0; -ENOSPC (not enough free descriptors now: nothing was added; take buffers back and try
  * again, or a list longer than the queue ever takes), -EINVAL (no list, no token), -EIO
@@ -104,6 +112,11 @@ bool virtqueue_kick(struct virtqueue *vq);
 void *virtqueue_get_buf(struct virtqueue *vq, unsigned int *len);
 void *virtqueue_get_buf_ctx(struct virtqueue *vq, unsigned int *len, void **ctx);
 
+/* Takes back up to @max finished buffers: their tokens and written lengths. Returns how many. Cheaper
+ * than one by one where interrupts are wanted: the device is asked for the next one only once. */
+unsigned int virtqueue_get_bufs(struct virtqueue *vq, void *data[], unsigned int len[],
+				unsigned int max);
+
 /* Asks the device for no interrupts; a hint, interrupts may still come. */
 void virtqueue_disable_cb(struct virtqueue *vq);
 
@@ -126,6 +139,23 @@ bool virtqueue_enable_cb_delayed(struct virtqueue *vq);
  * (it was reset, or the queue is broken and will be). NULL after the last. */
 void *virtqueue_detach_unused_buf(struct virtqueue *vq);
 
+/*
+ * Takes the queue from the device, hands every buffer in it to @recycle, and gives it back empty
+ * (2.6.1, VIRTIO_F_RING_RESET). Waits, bounded, for the device. Thread context. Returns 0, -EOPNOTSUPP
+ * (not negotiated, or not by this transport), -ETIMEDOUT (the queue is broken; nothing was recycled).
+ */
+int __must_check virtqueue_reset(struct virtqueue *vq,
+				 void (*recycle)(struct virtqueue *vq, void *data));
+
+/* The same, with @num descriptors after it (1 to num_max, a power of two for a split ring; else
+ * -EINVAL). -ENOMEM: the queue was reset, and goes on with its old size. */
+int __must_check virtqueue_resize(struct virtqueue *vq, unsigned int num,
+				  void (*recycle)(struct virtqueue *vq, void *data));
+
+/* The driver maps buffers itself and names them by sg->dma_address; the queue neither maps nor
+ * unmaps. Before the first buffer. Returns 0 or -EINVAL. */
+int __must_check virtqueue_set_dma_premapped(struct virtqueue *vq);
+
 /* The number of descriptors of the ring. */
 unsigned int virtqueue_get_vring_size(const struct virtqueue *vq);
 
@@ -146,6 +176,10 @@ dma_addr_t virtqueue_get_used_addr(const struct virtqueue *vq);
 /* Serves one queue after an interrupt: calls vq->callback where buffers were finished. @_vq is
  * the struct virtqueue. For transports. Interrupt context. */
 irqreturn_t vring_interrupt(int irq, void *_vq);
+
+/* What a transport writes to notify the device: the queue's index, and with
+ * VIRTIO_F_NOTIFICATION_DATA where the device is to look next (4.2.3.3). */
+uint32_t vring_notification_data(const struct virtqueue *vq);
 
 /* Notifies the device of queue @vq: what a transport provides. Returns false on failure. */
 typedef bool vq_notify_t(struct virtqueue *vq);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The inside of a virtqueue: what virtqueue.c (the API, written once) and the ring formats
- * (vring_split.c; a packed one has its place beside it) share. Nobody else includes this.
+ * The inside of a virtqueue: what virtqueue.c (the API, written once) and the two ring formats
+ * (vring_split.c, vring_packed.c) share. Nobody else includes this.
  *
- * A ring has two halves: the memory that the device sees, and the driver's own record ("shadow") of
- * what it put there. All decisions are taken from the record. Device-visible memory is
- * written, and of what the device writes each value is read once and checked before it is used.
+ * A ring has two halves: the memory that the device sees, and the driver's own record of what it
+ * put there. All decisions are taken from the record. Device-visible memory is written, and of what
+ * the device writes each value is read once and checked before it is used.
  */
 #ifndef VIRTIO_VRING_H
 #define VIRTIO_VRING_H
@@ -15,80 +15,114 @@
 #include "virtio/virtio.h"
 #include "virtio/wire/ring.h"
 
-#define VRING_NO_TABLE 0xffffu
-
-/* Indirect tables of a queue's pool: how many at most, and entries in each. */
-#define VRING_POOL_TABLES   64u
-#define VRING_TABLE_ENTRIES 20u
-
-/* A piece of a buffer as it was mapped, for unmapping it. Kept only where mapping does something. */
+/* A piece of a buffer as it was mapped, for unmapping it. Kept only where mapping does
+ * something. */
 struct vring_mapping {
 	dma_addr_t addr;
 	uint32_t len;
 	enum dma_data_direction dir;
 };
 
-/* A buffer in flight; indexed by the head of its chain. */
-struct vring_desc_state {
-	void *data;	  /* the driver's token; NULL: no buffer starts here */
-	void *ctx;	  /* its second token */
-	uint32_t in_len;  /* bytes that the device may write */
-	uint16_t last;	  /* the last descriptor of the chain in the ring */
-	uint16_t descs;	  /* descriptors it takes in the ring */
-	uint16_t table;	  /* its indirect table in the pool, or VRING_NO_TABLE */
-	uint16_t entries; /* descriptors it takes in that table */
+/* An indirect table (vring_table.c). */
+struct vring_table {
+	void *desc; /* seen by the device; the format gives its entries a meaning */
+	dma_addr_t addr;
+	struct vring_mapping *mappings;	 /* of each entry; NULL where mapping does nothing */
+	struct vring_table *next;	 /* in the pool's free list */
+	struct vring_table *made_before; /* in the first of several that were made together */
+	uint16_t capacity;		 /* entries */
+	uint16_t used;			 /* entries of the buffer that holds it */
+	uint16_t batch;			 /* in the first of several: how many */
 };
 
-/* The queue's own indirect tables: allocated once, handed out in any context. */
-struct vring_table_pool {
-	struct vring_desc *tables;	/* count * VRING_TABLE_ENTRIES, visible to the device */
-	dma_addr_t addr;		/* of tables */
-	struct vring_mapping *mappings; /* of each entry; NULL where mapping does nothing */
-	uint16_t *next;			/* the free list */
-	uint16_t first_free;		/* VRING_NO_TABLE: none */
-	uint16_t count;
+/* The queue's tables, handed out in any context. */
+struct vring_pool {
+	struct vring_table *free;
+	struct vring_table *made;
+};
+
+/* A buffer in flight; indexed by the head of its chain (split) or by its id (packed). */
+struct vring_desc_state {
+	void *data;		   /* the driver's token; NULL: no buffer here */
+	void *ctx;		   /* its second token */
+	struct vring_table *table; /* NULL: direct descriptors */
+	uint32_t in_len;	   /* bytes that the device may write */
+	uint16_t descs;		   /* descriptors it takes in the ring */
+	uint16_t last;		   /* split: the last of them; packed: the first */
 };
 
 struct vring_split {
-	unsigned int num; /* a power of two */
 	struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vring_used *used;
 	uint16_t *used_event;	     /* ours, after avail->ring[] */
 	const uint16_t *avail_event; /* the device's, after used->ring[] */
-
-	/* The record. */
-	uint16_t *next; /* links of the free descriptors and, unchanged, of the chains in flight */
-	struct vring_mapping *mappings; /* by descriptor; NULL where mapping does nothing */
-	struct vring_desc_state *state; /* by head */
+	uint16_t *next;		     /* links of the free descriptors and of chains in flight */
+	uint16_t mask;		     /* the size less one */
 	uint16_t first_free;
 	uint16_t avail_idx;   /* entries written to avail->ring[] */
 	uint16_t last_used;   /* entries of used->ring[] taken back */
 	uint16_t device_used; /* used->idx as last read and found plausible */
 };
 
+struct vring_packed {
+	struct vring_packed_desc *desc;
+	struct vring_packed_event *driver_event;       /* ours */
+	const struct vring_packed_event *device_event; /* the device's */
+	uint16_t *next_id;			       /* links of the free ids */
+	uint16_t first_id;
+	uint16_t next_avail;  /* the descriptor to write next */
+	uint16_t next_used;   /* the descriptor the device will use next */
+	uint16_t avail_flags; /* AVAIL and USED as the current round wants them */
+	uint16_t used_flags;
+	/* The first buffer since the last kick: all is written but these flags, which publish it
+	 * and everything behind it at one stroke. */
+	uint16_t held_at, held_flags;
+};
+
 struct vring_virtqueue {
 	struct virtqueue vq;
-	vq_notify_t *notify;
-	struct device *dev;
+	bool packed;
 	bool broken;
-	bool broken_reported; /* the callback has been told */
-	bool use_map;	      /* the device has a DMA backend: addresses differ */
+	bool use_map; /* the device has a DMA backend: addresses differ */
 	bool event_idx;
 	bool indirect;
+	bool in_order;	/* the device uses buffers in the order in which they were offered */
 	bool callbacks; /* the driver wants interrupts */
+	bool premapped; /* the driver maps; sg->dma_address is the device's address */
 	bool legacy;
-	uint16_t num_added; /* since the last kick */
+	bool notification_data;
+	bool broken_reported; /* the callback has been told */
+	bool starved;	      /* an add was refused for want of room */
+	uint16_t num_added;   /* since the last kick: buffers (split), descriptors (packed) */
+	unsigned int num;     /* size */
 	unsigned int in_flight;
-	unsigned int detached; /* heads below have been given back by detach_unused_buf */
-	struct vring_table_pool pool;
+	struct vring_desc_state *state; /* of num */
+	struct vring_mapping *mappings; /* by descriptor of the ring; NULL where not needed */
+	union {
+		struct vring_split split;
+		struct vring_packed pkd;
+	};
+
+	/* With in_order: the buffers in flight, oldest first, by their index in state[]. A used
+	 * entry may stand for several; those before it are handed out first. */
+	uint16_t *order;
+	unsigned int order_first, order_next;
+	int batch_last; /* the last buffer of the batch that is being handed out; -1: none */
+	uint32_t batch_len;
+
+	vq_notify_t *notify;
+	struct device *dev;
+	struct vring_pool pool;
+	unsigned int detached; /* states below have been given back by detach_unused_buf */
 
 	void *ring; /* the memory that the device sees */
 	size_t ring_bytes;
 	dma_addr_t ring_addr;
-	size_t avail_offset, used_offset;
-
-	struct vring_split split;
+	size_t driver_offset, device_offset; /* of the areas of that name */
+	unsigned int align;
+	void *record; /* state, mappings, links, order */
+	uint16_t *links;
 };
 
 static inline struct vring_virtqueue *to_vvq(const struct virtqueue *vq)
@@ -96,39 +130,19 @@ static inline struct vring_virtqueue *to_vvq(const struct virtqueue *vq)
 	return container_of(vq, struct vring_virtqueue, vq);
 }
 
-/* What one virtqueue_add call hands to a format. */
-struct vring_request {
-	struct scatterlist **sgs;
+/* A buffer to be offered: one list of device-readable entries may precede one of writable ones. */
+struct vring_buffer {
+	struct scatterlist *const *sgs;
 	unsigned int out_sgs, in_sgs; /* lists */
 	unsigned int total;	      /* entries of all lists, 1 or more */
-	uint32_t in_len;	      /* bytes that the device may write */
 	void *data, *ctx;
+	gfp_t gfp;
 };
 
-/* --- helpers for the formats (virtqueue.c) --------------------------------------------------- */
+/* --- helpers for the formats --------------------------------------------------------------- */
 
 /* Marks the queue broken and says why. The device did what the specification forbids. */
 void vring_break(struct vring_virtqueue *vvq, const char *fmt, ...) __printf(2, 3);
-
-/* A table of the pool, or VRING_NO_TABLE. */
-uint16_t vring_table_get(struct vring_table_pool *pool);
-void vring_table_put(struct vring_table_pool *pool, uint16_t table);
-
-static inline struct vring_desc *vring_table(const struct vring_table_pool *pool, uint16_t table)
-{
-	return pool->tables + table * VRING_TABLE_ENTRIES;
-}
-
-static inline dma_addr_t vring_table_addr(const struct vring_table_pool *pool, uint16_t table)
-{
-	return pool->addr + (dma_addr_t)table * VRING_TABLE_ENTRIES * sizeof(struct vring_desc);
-}
-
-static inline struct vring_mapping *vring_table_mappings(const struct vring_table_pool *pool,
-							 uint16_t table)
-{
-	return pool->mappings ? pool->mappings + table * VRING_TABLE_ENTRIES : NULL;
-}
 
 /* Values in the ring: little-endian, or the guest's own byte order on a legacy device. */
 static inline uint16_t vring16(const struct vring_virtqueue *vvq, uint16_t value)
@@ -145,46 +159,96 @@ static inline uint64_t vring64(const struct vring_virtqueue *vvq, uint64_t value
 }
 
 /*
- * Whether an event is due that was asked for at @event, now that an index moved from @old to @new
- * (2.7.10). All modulo 2^16, so that it holds across the wrap.
+ * Whether an event is due that was asked for at @event, now that an index moved from @old to
+ * @new_idx (2.7.10). All modulo 2^16, so that it holds across the wrap.
  */
 static inline bool vring_need_event(uint16_t event, uint16_t new_idx, uint16_t old)
 {
 	return (uint16_t)(new_idx - event - 1) < (uint16_t)(new_idx - old);
 }
 
-/* Hands @sg to the device. Returns its address, or DMA_MAPPING_ERROR. */
-static inline dma_addr_t vring_map(struct vring_virtqueue *vvq, struct scatterlist *sg,
-				   enum dma_data_direction dir)
+/* Hands @sg to the device and notes in *@mapping how to take it back. Returns 0 or -ENOMEM. */
+int vring_map_slow(struct vring_virtqueue *vvq, struct scatterlist *sg, bool in,
+		   struct vring_mapping *mapping, dma_addr_t *addr);
+
+static inline int vring_map(struct vring_virtqueue *vvq, struct scatterlist *sg, bool in,
+			    struct vring_mapping *mappings, unsigned int at, dma_addr_t *addr)
 {
+	*addr = (uintptr_t)sg->addr;
 	if (likely(!vvq->use_map))
-		return (uintptr_t)sg->addr;
-	return dma_map_page(vvq->dev, sg->addr, 0, sg->length, dir);
+		return 0;
+	return vring_map_slow(vvq, sg, in, mappings ? &mappings[at] : NULL, addr);
 }
 
-/* --- the split format (vring_split.c) ------------------------------------------------------ */
+static inline void vring_unmap(struct vring_virtqueue *vvq, const struct vring_mapping *mapping)
+{
+	dma_unmap_page(vvq->dev, mapping->addr, mapping->len, mapping->dir);
+}
+
+/* --- indirect tables (vring_table.c) ------------------------------------------------------- */
+
+/* Whether a chain of @total goes into a table rather than into the ring. */
+bool vring_wants_table(const struct vring_virtqueue *vvq, unsigned int total);
+
+/* A table for @total entries, or NULL: from the pool, or with GFP_KERNEL from the allocator. */
+struct vring_table *vring_table_get(struct vring_virtqueue *vvq, unsigned int total, gfp_t gfp);
+void vring_table_put(struct vring_virtqueue *vvq, struct vring_table *table);
+
+/* Unmaps the first @count entries. */
+void vring_table_unmap(struct vring_virtqueue *vvq, const struct vring_table *table,
+		       unsigned int count);
+
+/* Makes and frees the pool. Without memory the queue does without tables. */
+void vring_pool_init(struct vring_virtqueue *vvq);
+void vring_pool_free(struct vring_virtqueue *vvq);
+
+/* --- what a format provides ---------------------------------------------------------------- */
 
 /* Bytes of the ring memory, and where its areas begin. */
-size_t vring_layout_split(unsigned int num, unsigned int align, size_t *avail_offset,
-			  size_t *used_offset);
+size_t vring_layout_split(unsigned int num, unsigned int align, size_t *driver_offset,
+			  size_t *device_offset);
+size_t vring_layout_packed(unsigned int num, unsigned int align, size_t *driver_offset,
+			   size_t *device_offset);
 
-/* Bytes of the record for @num descriptors, and its placement in @memory (zeroed). */
-size_t vring_record_bytes_split(unsigned int num, bool use_map);
-void vring_init_split(struct vring_virtqueue *vvq, unsigned int num, void *record);
+/* An empty ring: @links are the format's, of num entries; all memory is zeroed. / */
+void vring_init_split(struct vring_virtqueue *vvq, uint16_t *links);
+void vring_init_packed(struct vring_virtqueue *vvq, uint16_t *links);
 
-int virtqueue_add_split(struct vring_virtqueue *vvq, const struct vring_request *req);
+/* Each has the contract of the call of that name in virtqueue.h; virtqueue.c has checked that
+ * the queue is not broken and the arguments are sane. */
+int virtqueue_add_split(struct vring_virtqueue *vvq, const struct vring_buffer *buf);
+int virtqueue_add_packed(struct vring_virtqueue *vvq, const struct vring_buffer *buf);
+int virtqueue_add_one_split(struct vring_virtqueue *vvq, struct scatterlist *sg, bool in,
+			    void *data, void *ctx);
+int virtqueue_add_one_packed(struct vring_virtqueue *vvq, struct scatterlist *sg, bool in,
+			     void *data, void *ctx);
 bool virtqueue_kick_prepare_split(struct vring_virtqueue *vvq);
+bool virtqueue_kick_prepare_packed(struct vring_virtqueue *vvq);
 void *virtqueue_get_buf_split(struct vring_virtqueue *vvq, unsigned int *len, void **ctx);
+void *virtqueue_get_buf_packed(struct vring_virtqueue *vvq, unsigned int *len, void **ctx);
 void virtqueue_disable_cb_split(struct vring_virtqueue *vvq);
+void virtqueue_disable_cb_packed(struct vring_virtqueue *vvq);
 unsigned int virtqueue_enable_cb_prepare_split(struct vring_virtqueue *vvq);
+unsigned int virtqueue_enable_cb_prepare_packed(struct vring_virtqueue *vvq);
 bool virtqueue_enable_cb_delayed_split(struct vring_virtqueue *vvq);
+bool virtqueue_enable_cb_delayed_packed(struct vring_virtqueue *vvq);
 bool virtqueue_poll_split(const struct vring_virtqueue *vvq, unsigned int last_used);
-void *virtqueue_detach_unused_buf_split(struct vring_virtqueue *vvq);
+bool virtqueue_poll_packed(const struct vring_virtqueue *vvq, unsigned int last_used);
+
+/* Asks for an interrupt for the next used buffer: after get_buf, while interrupts are wanted. */
+void vring_rearm_split(struct vring_virtqueue *vvq);
+void vring_rearm_packed(struct vring_virtqueue *vvq);
+
+/* Takes buffer @i out of the record: unmaps it and frees its descriptors and its table. */
+void detach_buf_split(struct vring_virtqueue *vvq, uint16_t i);
+void detach_buf_packed(struct vring_virtqueue *vvq, uint16_t i);
+
+/* What goes with a notification (VIRTIO_F_NOTIFICATION_DATA): where the device is to look. */
+uint16_t vring_next_offset_split(const struct vring_virtqueue *vvq);
+uint16_t vring_next_offset_packed(const struct vring_virtqueue *vvq);
 
 /* Whether the device has used a buffer that was not yet taken back. */
-static inline bool more_used_split(const struct vring_virtqueue *vvq)
-{
-	return vvq->split.last_used != vring16(vvq, READ_ONCE(vvq->split.used->idx));
-}
+bool more_used_split(const struct vring_virtqueue *vvq);
+bool more_used_packed(const struct vring_virtqueue *vvq);
 
 #endif

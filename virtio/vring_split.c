@@ -1,222 +1,201 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The split ring (VIRTIO 1.4, 2.7): a table of descriptors, a ring in which the driver makes
- * chains of them available, and a ring in which the device returns them.
+ * The split ring (VIRTIO 1.4, 2.7): a table of descriptors, a ring in which the
+ * driver makes chains of them available, and a ring in which the device returns
+ * them.
  *
- * Who writes what: desc[] and avail are ours alone, used is the device's alone. Two races need
- * a barrier each, and each is explained where it stands:
- *   publish against kick suppression	virtqueue_kick_prepare_split()
- *   enable_cb against a completion	virtqueue_poll_split() and its callers
+ * Who writes what: desc[] and avail are ours alone, used is the device's alone.
+ * Two races need a barrier each, and each is explained where it stands: publish
+ * against kick suppression	virtqueue_kick_prepare_split() enable_cb against
+ * a completion	virtqueue_poll_split() and its callers
  */
 #include "virtio/vring.h"
+#include "virtio/vring_order.h"
 #include <arch/barrier.h>
 
-/* --- memory -------------------------------------------------------------------------------- */
-
-size_t vring_layout_split(unsigned int num, unsigned int align, size_t *avail_offset,
-			  size_t *used_offset)
-{
-	/* The two bytes after each ring are the event index of the other side (2.7.10). */
+/* --- memory * -------------------------------------------------------------------------------- */
+size_t vring_layout_split(unsigned int num, unsigned int align, size_t *driver_offset,
+			  size_t *device_offset)
+{ /* The two bytes after each ring are the event index of the other side * (2.7.10). */
 	size_t avail_bytes = sizeof(struct vring_avail) + num * sizeof(__le16) + sizeof(__le16);
 	size_t used_bytes =
 		sizeof(struct vring_used) + num * sizeof(struct vring_used_elem) + sizeof(__le16);
-
-	*avail_offset = num * sizeof(struct vring_desc);
-	*used_offset = ALIGN_UP(*avail_offset + avail_bytes, (size_t)align);
-	return *used_offset + used_bytes;
+	*driver_offset = num * sizeof(struct vring_desc);
+	*device_offset = ALIGN_UP(*driver_offset + avail_bytes, (size_t)align);
+	return *device_offset + used_bytes;
 }
-
-size_t vring_record_bytes_split(unsigned int num, bool use_map)
-{
-	size_t bytes = num * sizeof(struct vring_desc_state) + num * sizeof(uint16_t);
-
-	return ALIGN_UP(bytes, sizeof(uint64_t)) +
-	       (use_map ? num * sizeof(struct vring_mapping) : 0);
-}
-
-static void place_areas(struct vring_virtqueue *vvq)
+void vring_init_split(struct vring_virtqueue *vvq, uint16_t *links)
 {
 	struct vring_split *s = &vvq->split;
 	char *ring = vvq->ring;
+	*s = (struct vring_split){
+		.desc = (struct vring_desc *)ring,
+		.avail = (struct vring_avail *)(ring + vvq->driver_offset),
+		.used = (struct vring_used *)(ring + vvq->device_offset),
+		.next = links,
+		.mask = (uint16_t)(vvq->num - 1),
+	};
+	s->used_event = &s->avail->ring[vvq->num];
+	s->avail_event =
+		(const uint16_t *)&s->used->ring
+			[vvq->num]; /* A circle: with VIRTIO_F_IN_ORDER descriptors are taken in ring order for * ever (2.7.5). */
+	for (unsigned int i = 0; i < vvq->num; i++)
+		links[i] = (uint16_t)((i + 1) & s->mask);
+} /* --- offering buffers */
 
-	s->desc = (struct vring_desc *)ring;
-	s->avail = (struct vring_avail *)(ring + vvq->avail_offset);
-	s->used = (struct vring_used *)(ring + vvq->used_offset);
-	s->used_event = &s->avail->ring[s->num];
-	s->avail_event = (const uint16_t *)&s->used->ring[s->num];
-}
-
-void vring_init_split(struct vring_virtqueue *vvq, unsigned int num, void *record)
-{
-	struct vring_split *s = &vvq->split;
-	size_t unmapped = vring_record_bytes_split(num, false);
-
-	s->num = num;
-	place_areas(vvq);
-	s->state = record;
-	s->next = (uint16_t *)(s->state + num);
-	s->mappings = vvq->use_map ? (struct vring_mapping *)((char *)record + unmapped) : NULL;
-	for (unsigned int i = 0; i < num; i++)
-		s->next[i] = (uint16_t)(i + 1);
-	vvq->vq.num_free = num;
-}
-
-/* --- offering buffers ------------------------------------------------------------------------ */
-
-static void write_desc(const struct vring_virtqueue *vvq, struct vring_desc *desc, dma_addr_t addr,
-		       uint32_t len, uint16_t flags, uint16_t next)
+static inline void write_desc(const struct vring_virtqueue *vvq, struct vring_desc *desc,
+			      dma_addr_t addr, uint32_t len, unsigned int flags, uint16_t next)
 {
 	desc->addr = vring64(vvq, addr);
 	desc->len = vring32(vvq, len);
-	desc->flags = vring16(vvq, flags);
+	desc->flags = vring16(vvq, (uint16_t)flags);
 	desc->next = vring16(vvq, next);
 }
 
-/* Where a chain's descriptors go: a table and the links through it. */
-struct chain {
-	struct vring_desc *desc;
-	const uint16_t *next;		/* NULL: one after the other */
-	struct vring_mapping *mappings; /* NULL: not needed */
-	uint16_t at;			/* the next descriptor to write */
-	uint16_t last;			/* the one written last */
-};
-
-static void chain_advance(struct chain *chain)
-{
-	chain->last = chain->at;
-	chain->at = chain->next ? chain->next[chain->at] : (uint16_t)(chain->at + 1);
-}
-
-static void unmap_chain(struct vring_virtqueue *vvq, struct chain *chain, unsigned int count)
-{
-	for (; count; count--) {
-		const struct vring_mapping *m = &chain->mappings[chain->at];
-
-		dma_unmap_page(vvq->dev, m->addr, m->len, m->dir);
-		chain_advance(chain);
-	}
-}
-
-/*
- * Maps and writes all pieces of @req into @chain, device-readable ones first (2.7.4.2). Returns 0, or
- * -ENOMEM with nothing mapped.
- */
-static int write_chain(struct vring_virtqueue *vvq, const struct vring_request *req,
-		       struct chain *chain)
-{
-	struct chain start = *chain;
-	unsigned int done = 0;
-
-	for (unsigned int list = 0; list < req->out_sgs + req->in_sgs; list++) {
-		bool in = list >= req->out_sgs;
-		enum dma_data_direction dir = in ? DMA_FROM_DEVICE : DMA_TO_DEVICE;
-		struct scatterlist *sg;
-
-		for_each_sg (req->sgs[list], sg) {
-			dma_addr_t addr = vring_map(vvq, sg, dir);
-			uint16_t at = chain->at;
-			uint16_t flags = in ? VRING_DESC_F_WRITE : 0;
-
-			if (unlikely(vvq->use_map)) {
-				if (dma_mapping_error(vvq->dev, addr)) {
-					unmap_chain(vvq, &start, done);
-					return -ENOMEM;
-				}
-				chain->mappings[at] = (struct vring_mapping){addr, sg->length, dir};
-			}
-			chain_advance(chain);
-			if (++done < req->total)
-				flags |= VRING_DESC_F_NEXT;
-			write_desc(vvq, &chain->desc[at], addr, sg->length, flags, chain->at);
-		}
-	}
-	return 0;
-}
-
-/* Writes the chain into the ring itself. */
-static int add_direct(struct vring_virtqueue *vvq, const struct vring_request *req,
-		      struct vring_desc_state *state)
-{
-	struct vring_split *s = &vvq->split;
-	struct chain chain = {s->desc, s->next, s->mappings, s->first_free, s->first_free};
-	int err = write_chain(vvq, req, &chain);
-
-	if (unlikely(err))
-		return err;
-	state->last = chain.last;
-	state->descs = (uint16_t)req->total;
-	state->table = VRING_NO_TABLE;
-	return 0;
-}
-
-/* Writes the chain into table @table of the pool, and one descriptor that refers to it (2.7.5.3). */
-static int add_indirect(struct vring_virtqueue *vvq, const struct vring_request *req,
-			struct vring_desc_state *state, uint16_t table)
-{
-	struct vring_split *s = &vvq->split;
-	struct chain chain = {vring_table(&vvq->pool, table), NULL,
-			      vring_table_mappings(&vvq->pool, table), 0, 0};
-	int err = write_chain(vvq, req, &chain);
-
-	if (unlikely(err)) {
-		vring_table_put(&vvq->pool, table);
-		return err;
-	}
-	write_desc(vvq, &s->desc[s->first_free], vring_table_addr(&vvq->pool, table),
-		   req->total * (uint32_t)sizeof(struct vring_desc), VRING_DESC_F_INDIRECT, 0);
-	state->last = s->first_free;
-	state->descs = 1;
-	state->table = table;
-	state->entries = (uint16_t)req->total;
-	return 0;
-}
-
-/*
- * A short chain goes into the ring while at least half of the ring is free, because a table costs the
- * device a read and us a descriptor. A long one, or one in a ring that fills up, takes a table, so
- * that the ring holds a buffer per descriptor.
- */
-static bool wants_table(const struct vring_virtqueue *vvq, unsigned int total)
-{
-	if (!vvq->indirect || total < 2 || total > VRING_TABLE_ENTRIES)
-		return false;
-	return total > 4 || vvq->vq.num_free < vvq->split.num / 2 + total;
-}
-
-static int place(struct vring_virtqueue *vvq, const struct vring_request *req,
-		 struct vring_desc_state *state)
-{
-	if (vvq->vq.num_free && wants_table(vvq, req->total)) {
-		uint16_t table = vring_table_get(&vvq->pool);
-
-		if (table != VRING_NO_TABLE)
-			return add_indirect(vvq, req, state, table);
-	}
-	if (unlikely(req->total > vvq->vq.num_free))
-		return -ENOSPC;
-	return add_direct(vvq, req, state);
-}
-
-int virtqueue_add_split(struct vring_virtqueue *vvq, const struct vring_request *req)
+/* Enters the chain that starts at first_free and ends at state->last into the record and the
+ * ring. */
+static inline void commit(struct vring_virtqueue *vvq, struct vring_desc_state *state, void *data,
+			  void *ctx)
 {
 	struct vring_split *s = &vvq->split;
 	uint16_t head = s->first_free;
-	struct vring_desc_state *state = &s->state[head & (s->num - 1)];
-	int err = place(vvq, req, state);
 
-	if (unlikely(err))
-		return err;
-	state->data = req->data;
-	state->ctx = req->ctx;
-	state->in_len = req->in_len;
+	state->data = data;
+	state->ctx = ctx;
 	s->first_free = s->next[state->last];
 	vvq->vq.num_free -= state->descs;
+	if (unlikely(vvq->in_order))
+		vring_order_push(vvq, head);
 
 	/* The device looks at this entry only once avail->idx has passed it: at the next kick. */
-	s->avail->ring[s->avail_idx & (s->num - 1)] = vring16(vvq, head);
+	s->avail->ring[s->avail_idx & s->mask] = vring16(vvq, head);
 	s->avail_idx++;
 	vvq->num_added++;
 	vvq->in_flight++;
+}
+
+int virtqueue_add_one_split(struct vring_virtqueue *vvq, struct scatterlist *sg, bool in,
+			    void *data, void *ctx)
+{
+	struct vring_split *s = &vvq->split;
+	uint16_t head = s->first_free;
+	struct vring_desc_state *state = &vvq->state[head];
+	dma_addr_t addr;
+
+	if (unlikely(!vvq->vq.num_free))
+		return -ENOSPC;
+	if (vring_map(vvq, sg, in, vvq->mappings, head, &addr))
+		return -ENOMEM;
+	write_desc(vvq, &s->desc[head], addr, sg->length, in ? VRING_DESC_F_WRITE : 0, 0);
+	state->table = NULL;
+	state->in_len = in ? sg->length : 0;
+	state->descs = 1;
+	state->last = head;
+	commit(vvq, state, data, ctx);
+	return 0;
+}
+
+static void unmap_direct(struct vring_virtqueue *vvq, uint16_t at, unsigned int count)
+{
+	if (!vvq->mappings)
+		return;
+	for (; count; count--) {
+		vring_unmap(vvq, &vvq->mappings[at]);
+		at = vvq->split.next[at];
+	}
+}
+
+/* Writes the chain into the ring itself. Returns 0, or -ENOMEM with nothing mapped. */
+static int add_direct(struct vring_virtqueue *vvq, const struct vring_buffer *buf,
+		      struct vring_desc_state *state)
+{
+	struct vring_split *s = &vvq->split;
+	uint16_t at = s->first_free, last = at;
+	unsigned int done = 0;
+
+	for (unsigned int list = 0; list < buf->out_sgs + buf->in_sgs; list++) {
+		const bool in = list >= buf->out_sgs;
+		const unsigned int flags = VRING_DESC_F_NEXT | (in ? VRING_DESC_F_WRITE : 0);
+		struct scatterlist *sg;
+
+		for_each_sg (buf->sgs[list], sg) {
+			dma_addr_t addr;
+
+			if (vring_map(vvq, sg, in, vvq->mappings, at, &addr)) {
+				unmap_direct(vvq, s->first_free, done);
+				return -ENOMEM;
+			}
+			last = at;
+			at = s->next[at];
+			write_desc(vvq, &s->desc[last], addr, sg->length, flags, at);
+			state->in_len += in ? sg->length : 0;
+			done++;
+		}
+	}
+	s->desc[last].flags = vring16(vvq, buf->in_sgs ? VRING_DESC_F_WRITE : 0);
+	state->last = last;
+	state->descs = (uint16_t)done;
+	return 0;
+}
+
+/* Writes the chain into @table, and one descriptor that refers to it (2.7.5.3). / */
+static int add_indirect(struct vring_virtqueue *vvq, const struct vring_buffer *buf,
+			struct vring_desc_state *state, struct vring_table *table)
+{
+	struct vring_split *s = &vvq->split;
+	struct vring_desc *desc = table->desc;
+	uint16_t at = 0;
+
+	for (unsigned int list = 0; list < buf->out_sgs + buf->in_sgs; list++) {
+		const bool in = list >= buf->out_sgs;
+		const unsigned int flags = VRING_DESC_F_NEXT | (in ? VRING_DESC_F_WRITE : 0);
+		struct scatterlist *sg;
+
+		for_each_sg (buf->sgs[list], sg) {
+			dma_addr_t addr;
+
+			if (vring_map(vvq, sg, in, table->mappings, at, &addr)) {
+				vring_table_unmap(vvq, table, at);
+				return -ENOMEM;
+			}
+			write_desc(vvq, &desc[at], addr, sg->length, flags, (uint16_t)(at + 1));
+			state->in_len += in ? sg->length : 0;
+			at++;
+		}
+	}
+	desc[at - 1].flags = vring16(vvq, buf->in_sgs ? VRING_DESC_F_WRITE : 0);
+	desc[at - 1].next = 0;
+	write_desc(vvq, &s->desc[s->first_free], table->addr,
+		   at * (uint32_t)sizeof(struct vring_desc), VRING_DESC_F_INDIRECT, 0);
+	table->used = at;
+	state->table = table;
+	state->last = s->first_free;
+	state->descs = 1;
+	return 0;
+}
+
+int virtqueue_add_split(struct vring_virtqueue *vvq, const struct vring_buffer *buf)
+{
+	struct vring_desc_state *state = &vvq->state[vvq->split.first_free];
+	struct vring_table *table = NULL;
+	int err;
+
+	if (unlikely(!vvq->vq.num_free))
+		return -ENOSPC;
+	if (vring_wants_table(vvq, buf->total))
+		table = vring_table_get(vvq, buf->total, buf->gfp);
+	if (unlikely(!table && buf->total > vvq->vq.num_free))
+		return -ENOSPC;
+
+	state->table = NULL;
+	state->in_len = 0;
+	err = table ? add_indirect(vvq, buf, state, table) : add_direct(vvq, buf, state);
+	if (unlikely(err)) {
+		if (table)
+			vring_table_put(vvq, table);
+		return err;
+	}
+	commit(vvq, state, buf->data, buf->ctx);
 	return 0;
 }
 
@@ -234,8 +213,8 @@ bool virtqueue_kick_prepare_split(struct vring_virtqueue *vvq)
 	WRITE_ONCE(s->avail->idx, vring16(vvq, s->avail_idx));
 
 	/*
-	 * The index before our look at what the device asks for (2.7.13.4.1). The device does
-	 * the reverse: it asks for a notification, then looks at the index again. Without a full
+	 * The index before our look at what the device asks for (2.7.13.4.1). The device does the
+	 * reverse: it asks for a notification, then looks at the index again. Without a full
 	 * barrier on both sides each could miss the other, and the queue would sleep for ever.
 	 */
 	dma_mb();
@@ -245,52 +224,52 @@ bool virtqueue_kick_prepare_split(struct vring_virtqueue *vvq)
 	return !(vring16(vvq, READ_ONCE(s->used->flags)) & VRING_USED_F_NO_NOTIFY);
 }
 
-/* --- taking buffers back ---------------------------------------------------------------------- */
-
-static void unmap_buf(struct vring_virtqueue *vvq, uint16_t head,
-		      const struct vring_desc_state *state)
+uint16_t vring_next_offset_split(const struct vring_virtqueue *vvq)
 {
-	struct vring_split *s = &vvq->split;
-	struct chain chain = {s->desc, s->next, s->mappings, head, head};
-	unsigned int count = state->descs;
-
-	if (state->table != VRING_NO_TABLE) {
-		chain = (struct chain){NULL, NULL, vring_table_mappings(&vvq->pool, state->table),
-				       0, 0};
-		count = state->entries;
-	}
-	unmap_chain(vvq, &chain, count);
+	return vvq->split.avail_idx;
 }
 
-/* Takes the buffer at @head out of the record: unmaps it and frees its descriptors and its table. */
-static void detach_buf_split(struct vring_virtqueue *vvq, uint16_t head)
+/* --- taking buffers back ------------------------------------------------------------------- */
+
+static void unmap_buf(struct vring_virtqueue *vvq, uint16_t head)
+{
+	const struct vring_desc_state *state = &vvq->state[head];
+
+	if (state->table)
+		vring_table_unmap(vvq, state->table, state->table->used);
+	else
+		unmap_direct(vvq, head, state->descs);
+}
+
+static inline void detach(struct vring_virtqueue *vvq, uint16_t head)
 {
 	struct vring_split *s = &vvq->split;
-	struct vring_desc_state *state = &s->state[head];
+	struct vring_desc_state *state = &vvq->state[head];
 
 	if (unlikely(vvq->use_map))
-		unmap_buf(vvq, head, state);
-	if (state->table != VRING_NO_TABLE)
-		vring_table_put(&vvq->pool, state->table);
-	s->next[state->last] = s->first_free;
-	s->first_free = head;
+		unmap_buf(vvq, head);
+	if (state->table)
+		vring_table_put(vvq, state->table);
+	if (likely(!vvq->in_order)) {
+		s->next[state->last] = s->first_free;
+		s->first_free = head;
+	}
 	vvq->vq.num_free += state->descs;
 	vvq->in_flight--;
 	state->data = NULL;
 }
 
-/*
- * Whether a used entry waits, from our copy of the device's index where that is enough. A fresh index
- * must not run ahead of what is in flight.
- */
-static bool used_available(struct vring_virtqueue *vvq)
+void detach_buf_split(struct vring_virtqueue *vvq, uint16_t head)
+{
+	detach(vvq, head);
+}
+
+/* Reads the device's index anew. It must not run ahead of what is in flight. */
+static bool refresh_used(struct vring_virtqueue *vvq)
 {
 	struct vring_split *s = &vvq->split;
-	uint16_t idx;
+	uint16_t idx = vring16(vvq, READ_ONCE(s->used->idx));
 
-	if (s->last_used != s->device_used)
-		return true;
-	idx = vring16(vvq, READ_ONCE(s->used->idx));
 	if (idx == s->last_used)
 		return false;
 	if (unlikely((uint16_t)(idx - s->last_used) > vvq->in_flight)) {
@@ -304,85 +283,104 @@ static bool used_available(struct vring_virtqueue *vvq)
 	return true;
 }
 
+/* The used length, where it is more than was offered: fatal, but old legacy devices put any
+ * length here, which is to be ignored (2.7.8.2). Returns whether the queue is still sound. */
+static bool excess_length(struct vring_virtqueue *vvq, uint32_t *len, uint32_t offered)
+{
+	if (!vvq->legacy) {
+		vring_break(vvq, "used length %lu is over the %lu offered", (unsigned long)*len,
+			    (unsigned long)offered);
+		return false;
+	}
+	*len = offered;
+	return true;
+}
+
 /* Reads one used entry, once, and checks it. Returns the head, or -1 with the queue broken. */
-static int read_used_elem(struct vring_virtqueue *vvq, unsigned int *len)
+static inline int read_used_elem(struct vring_virtqueue *vvq, uint32_t *len)
 {
 	struct vring_split *s = &vvq->split;
-	struct vring_used_elem *elem = &s->used->ring[s->last_used & (s->num - 1)];
+	struct vring_used_elem *elem = &s->used->ring[s->last_used & s->mask];
 	uint32_t id = vring32(vvq, READ_ONCE(elem->id));
-	uint32_t written = vring32(vvq, READ_ONCE(elem->len));
 
-	if (unlikely(id >= s->num)) {
-		vring_break(vvq, "used id %lu is out of range", (unsigned long)id);
-		return -1;
-	}
-	if (unlikely(!s->state[id].data)) {
+	*len = vring32(vvq, READ_ONCE(elem->len));
+	if (unlikely(id > s->mask || !vvq->state[id].data)) {
 		vring_break(vvq, "used id %lu is not in flight", (unsigned long)id);
 		return -1;
 	}
-	if (unlikely(written > s->state[id].in_len)) {
-		/* Old legacy devices put any length here; it is to be ignored (2.7.8.1). */
-		if (!vvq->legacy) {
-			vring_break(vvq, "used length %lu is over the %lu offered",
-				    (unsigned long)written, (unsigned long)s->state[id].in_len);
+	if (unlikely(*len > vvq->state[id].in_len) &&
+	    !excess_length(vvq, len, vvq->state[id].in_len))
+		return -1;
+	return (int)id;
+}
+
+/* With VIRTIO_F_IN_ORDER: the used entry stands for all buffers up to the one it names. */
+static int next_in_order(struct vring_virtqueue *vvq, uint32_t *len)
+{
+	struct vring_split *s = &vvq->split;
+	uint32_t last_len;
+	int last;
+
+	if (vvq->batch_last < 0) {
+		last = read_used_elem(vvq, &last_len);
+		if (last < 0)
+			return -1;
+		s->last_used =
+			(uint16_t)(s->last_used + vring_order_batch(vvq, last, last_len).buffers);
+		if ((uint16_t)(s->device_used - s->last_used) > vvq->in_flight) {
+			vring_break(vvq, "a batch reaches beyond the used index");
 			return -1;
 		}
-		written = s->state[id].in_len;
 	}
-	*len = written;
-	return (int)id;
+	return vring_order_pop(vvq, len);
 }
 
 void *virtqueue_get_buf_split(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
 {
 	struct vring_split *s = &vvq->split;
+	uint32_t written;
 	void *data;
 	int head;
 
-	if (!used_available(vvq))
+	if (s->last_used == s->device_used && vvq->batch_last < 0 && !refresh_used(vvq))
 		return NULL;
-	head = read_used_elem(vvq, len);
+	if (unlikely(vvq->in_order)) {
+		head = next_in_order(vvq, &written);
+	} else {
+		head = read_used_elem(vvq, &written);
+		s->last_used++;
+	}
 	if (unlikely(head < 0))
 		return NULL;
 
-	data = s->state[head].data;
+	data = vvq->state[head].data;
 	if (ctx)
-		*ctx = s->state[head].ctx;
-	detach_buf_split(vvq, (uint16_t)head);
-	s->last_used++;
-
-	/* While interrupts are wanted, ask for the next one; see virtqueue_poll_split(). */
-	if (vvq->callbacks && vvq->event_idx) {
-		WRITE_ONCE(*s->used_event, vring16(vvq, s->last_used));
-		dma_mb();
-	}
+		*ctx = vvq->state[head].ctx;
+	*len = written;
+	detach(vvq, (uint16_t)head);
 	return data;
 }
 
-void *virtqueue_detach_unused_buf_split(struct vring_virtqueue *vvq)
+void vring_rearm_split(struct vring_virtqueue *vvq)
 {
-	struct vring_split *s = &vvq->split;
-
-	for (; vvq->detached < s->num; vvq->detached++) {
-		void *data = s->state[vvq->detached].data;
-
-		if (data) {
-			detach_buf_split(vvq, (uint16_t)vvq->detached);
-			return data;
-		}
-	}
-	return NULL;
+	WRITE_ONCE(*vvq->split.used_event, vring16(vvq, vvq->split.last_used));
+	dma_mb(); /* as in virtqueue_poll_split() */
 }
 
-/* --- interrupts --------------------------------------------------------------------------- */
+bool more_used_split(const struct vring_virtqueue *vvq)
+{
+	return vvq->batch_last >= 0 ||
+	       vvq->split.last_used != vring16(vvq, READ_ONCE(vvq->split.used->idx));
+}
+
+/* --- interrupts
+ * ---------------------------------------------------------------------------
+ */
 
 void virtqueue_disable_cb_split(struct vring_virtqueue *vvq)
 {
 	struct vring_split *s = &vvq->split;
 
-	if (!vvq->callbacks)
-		return;
-	vvq->callbacks = false;
 	/* With event index the flag must stay 0 (2.7.7.1): ask for an index that was just passed
 	 * instead, which comes round again only after 65535 buffers. */
 	if (vvq->event_idx)
@@ -396,7 +394,6 @@ static void enable_at(struct vring_virtqueue *vvq, uint16_t event)
 {
 	struct vring_split *s = &vvq->split;
 
-	vvq->callbacks = true;
 	if (vvq->event_idx)
 		WRITE_ONCE(*s->used_event, vring16(vvq, event));
 	else
@@ -412,24 +409,25 @@ unsigned int virtqueue_enable_cb_prepare_split(struct vring_virtqueue *vvq)
 bool virtqueue_poll_split(const struct vring_virtqueue *vvq, unsigned int last_used)
 {
 	/*
-	 * Our wish for an interrupt before our look at the index. The device moves its index first, then
-	 * looks whether we want an interrupt: with a full barrier on both sides, either it
+	 * Our wish for an interrupt before our look at the index. The device moves its index first,
+	 * then looks whether we want an interrupt: with a full barrier on both sides, either it
 	 * sees our wish or we see its buffer.
 	 */
 	dma_mb();
-	return (uint16_t)last_used != vring16(vvq, READ_ONCE(vvq->split.used->idx));
+	return vvq->batch_last >= 0 ||
+	       (uint16_t)last_used != vring16(vvq, READ_ONCE(vvq->split.used->idx));
 }
 
 bool virtqueue_enable_cb_delayed_split(struct vring_virtqueue *vvq)
 {
 	struct vring_split *s = &vvq->split;
-	uint16_t wait_for = (uint16_t)(vvq->in_flight - vvq->in_flight / 4);
+	uint16_t wait_for = 1;
 	uint16_t done;
 
-	if (wait_for == 0)
-		wait_for = 1;
+	if (vvq->event_idx && vvq->in_flight > 1)
+		wait_for = (uint16_t)(vvq->in_flight - vvq->in_flight / 4);
 	enable_at(vvq, (uint16_t)(s->last_used + wait_for - 1));
 	dma_mb(); /* as in virtqueue_poll_split() */
 	done = (uint16_t)(vring16(vvq, READ_ONCE(s->used->idx)) - s->last_used);
-	return done < (vvq->event_idx ? wait_for : 1);
+	return vvq->batch_last < 0 && done < wait_for;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Wire format: the split virtqueue (VIRTIO 1.4, 2.7), and the alignment and placement of the
- * legacy one (2.7.2). Fields are little-endian, or the guest's own order on a legacy device.
+ * Wire formats: the split virtqueue (VIRTIO 1.4, 2.7), with the alignment and placement of the
+ * legacy one (2.7.2), and the packed virtqueue (2.8). Fields are little-endian, or the guest's own
+ * order on a legacy device.
  */
 #ifndef VIRTIO_WIRE_RING_H
 #define VIRTIO_WIRE_RING_H
@@ -47,6 +48,30 @@ struct vring_used {
 	__le16 flags;
 	__le16 idx;
 	struct vring_used_elem ring[];
+};
+
+/* 2.8.1: the round in which a descriptor was made available, and used. */
+#define VRING_PACKED_DESC_F_AVAIL (1u << 7)
+#define VRING_PACKED_DESC_F_USED  (1u << 15)
+
+/* 2.8.10: what the flags of an event suppression structure say. */
+#define VRING_PACKED_EVENT_FLAG_ENABLE	0u
+#define VRING_PACKED_EVENT_FLAG_DISABLE 1u
+#define VRING_PACKED_EVENT_FLAG_DESC	2u
+#define VRING_PACKED_EVENT_F_WRAP	(1u << 15) /* in off_wrap */
+
+/* 2.8.13: one piece of a buffer, and in the same place the buffer's return. */
+struct vring_packed_desc {
+	__le64 addr;
+	__le32 len;
+	__le16 id;
+	__le16 flags;
+};
+
+/* 2.8.14: written by one side to say when it wants to be told. */
+struct vring_packed_event {
+	__le16 off_wrap;
+	__le16 flags;
 };
 
 #endif

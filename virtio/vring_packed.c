@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The packed ring (VIRTIO 1.4, 2.8): one ring of descriptors, which the driver fills in order and
+ * in which the device writes its answers over them. Whose a descriptor is says its AVAIL and USED
+ * flags, compared with the round that each side is in.
+ *
+ * A chain is published by the flags of its first descriptor, and so is a batch: the device walks
+ * the ring in order and cannot pass a descriptor that is not available. So the first buffer after a
+ * kick is held back, and the kick publishes everything behind it with one store.
+ */
+#include "virtio/vring.h"
+#include "virtio/vring_order.h"
+#include <arch/barrier.h>
+
+/* --- memory * -------------------------------------------------------------------------------- */
+size_t vring_layout_packed(unsigned int num, unsigned int align, size_t *driver_offset,
+			   size_t *device_offset)
+{
+	size_t ring =
+		num *
+		sizeof(struct
+		       vring_packed_desc); /* Each event structure on a cache line that the other side does not write. */
+	*driver_offset = ALIGN_UP(ring, (size_t)align);
+	*device_offset = *driver_offset + ALIGN_UP(sizeof(struct vring_packed_event), align);
+	return *device_offset + sizeof(struct vring_packed_event);
+}
+void vring_init_packed(struct vring_virtqueue *vvq, uint16_t *links)
+{
+	struct vring_packed *p = &vvq->pkd;
+	char *ring = vvq->ring;
+	*p = (struct vring_packed){
+		.desc = (struct vring_packed_desc *)ring,
+		.driver_event = (struct vring_packed_event *)(ring + vvq->driver_offset),
+		.device_event = (const struct vring_packed_event *)(ring + vvq->device_offset),
+		.next_id = links,
+		.avail_flags = VRING_PACKED_DESC_F_AVAIL,
+		.used_flags = VRING_PACKED_DESC_F_AVAIL | VRING_PACKED_DESC_F_USED,
+	};
+	for (unsigned int i = 0; i < vvq->num; i++)
+		links[i] = (uint16_t)(i + 1);
+} /* --- offering buffers */
+
+/* Moves on to the next descriptor, in the next round after the last (2.8.1). */
+static inline void advance(const struct vring_virtqueue *vvq, uint16_t *at, uint16_t *flags)
+{
+	if (unlikely(++*at == vvq->num)) {
+		*at = 0;
+		*flags ^= VRING_PACKED_DESC_F_AVAIL | VRING_PACKED_DESC_F_USED;
+	}
+}
+
+static inline void write_desc(struct vring_packed_desc *desc, dma_addr_t addr, uint32_t len,
+			      uint16_t id)
+{
+	desc->addr = cpu_to_le64(addr);
+	desc->len = cpu_to_le32(len);
+	desc->id = cpu_to_le16(id);
+}
+
+/* Writes the flags of a buffer's first descriptor: at once where a held one shields it, else
+ * later. */
+static inline void write_head_flags(struct vring_virtqueue *vvq, uint16_t at, unsigned int flags)
+{
+	struct vring_packed *p = &vvq->pkd;
+
+	if (vvq->num_added) {
+		p->desc[at].flags = cpu_to_le16(flags);
+	} else {
+		p->held_at = at;
+		p->held_flags = (uint16_t)flags;
+	}
+}
+
+/* Enters the buffer @id into the record; next_avail has moved past its descriptors. */
+static inline void commit(struct vring_virtqueue *vvq, uint16_t id, unsigned int descs, void *data,
+			  void *ctx)
+{
+	struct vring_packed *p = &vvq->pkd;
+	struct vring_desc_state *state = &vvq->state[id];
+
+	state->data = data;
+	state->ctx = ctx;
+	state->descs = (uint16_t)descs;
+	p->first_id = p->next_id[id];
+	vvq->vq.num_free -= descs;
+	vvq->num_added = (uint16_t)(vvq->num_added + descs);
+	vvq->in_flight++;
+	if (unlikely(vvq->in_order))
+		vring_order_push(vvq, id);
+}
+
+int virtqueue_add_one_packed(struct vring_virtqueue *vvq, struct scatterlist *sg, bool in,
+			     void *data, void *ctx)
+{
+	struct vring_packed *p = &vvq->pkd;
+	uint16_t at = p->next_avail, id = p->first_id;
+	struct vring_desc_state *state = &vvq->state[id];
+	dma_addr_t addr;
+
+	if (unlikely(!vvq->vq.num_free))
+		return -ENOSPC;
+	if (vring_map(vvq, sg, in, vvq->mappings, at, &addr))
+		return -ENOMEM;
+	write_desc(&p->desc[at], addr, sg->length, id);
+	write_head_flags(vvq, at, p->avail_flags | (in ? VRING_DESC_F_WRITE : 0u));
+	state->table = NULL;
+	state->in_len = in ? sg->length : 0;
+	state->last = at;
+	advance(vvq, &p->next_avail, &p->avail_flags);
+	commit(vvq, id, 1, data, ctx);
+	return 0;
+}
+
+static void unmap_direct(struct vring_virtqueue *vvq, uint16_t at, unsigned int count)
+{
+	if (!vvq->mappings)
+		return;
+	for (; count; count--) {
+		vring_unmap(vvq, &vvq->mappings[at]);
+		if (++at == vvq->num)
+			at = 0;
+	}
+}
+
+/* Writes the chain into the ring itself. Returns 0, or -ENOMEM with nothing mapped. */
+static int add_direct(struct vring_virtqueue *vvq, const struct vring_buffer *buf, uint16_t id)
+{
+	struct vring_packed *p = &vvq->pkd;
+	struct vring_desc_state *state = &vvq->state[id];
+	uint16_t at = p->next_avail, round = p->avail_flags, head_flags = 0;
+	unsigned int left = buf->total;
+
+	for (unsigned int list = 0; list < buf->out_sgs + buf->in_sgs; list++) {
+		const bool in = list >= buf->out_sgs;
+		const unsigned int write = in ? VRING_DESC_F_WRITE : 0;
+		struct scatterlist *sg;
+
+		for_each_sg (buf->sgs[list], sg) {
+			unsigned int flags = round | write | (--left ? VRING_DESC_F_NEXT : 0);
+			dma_addr_t addr;
+
+			if (vring_map(vvq, sg, in, vvq->mappings, at, &addr)) {
+				unmap_direct(vvq, p->next_avail, buf->total - left - 1);
+				return -ENOMEM;
+			}
+			write_desc(&p->desc[at], addr, sg->length, id);
+			if (at == p->next_avail)
+				head_flags = (uint16_t)flags;
+			else
+				p->desc[at].flags = cpu_to_le16(flags);
+			state->in_len += in ? sg->length : 0;
+			advance(vvq, &at, &round);
+		}
+	}
+	/* The chain's own head comes after its rest (2.8.6). */
+	write_head_flags(vvq, p->next_avail, head_flags);
+	state->last = p->next_avail;
+	p->next_avail = at;
+	p->avail_flags = round;
+	return 0;
+}
+
+/* Writes the chain into @table, and one descriptor that refers to it (2.8.7). / */
+static int add_indirect(struct vring_virtqueue *vvq, const struct vring_buffer *buf, uint16_t id,
+			struct vring_table *table)
+{
+	struct vring_packed *p = &vvq->pkd;
+	struct vring_desc_state *state = &vvq->state[id];
+	struct vring_packed_desc *desc = table->desc;
+	uint16_t at = 0;
+
+	for (unsigned int list = 0; list < buf->out_sgs + buf->in_sgs; list++) {
+		const bool in = list >= buf->out_sgs;
+		struct scatterlist *sg;
+
+		for_each_sg (buf->sgs[list], sg) {
+			dma_addr_t addr;
+
+			if (vring_map(vvq, sg, in, table->mappings, at, &addr)) {
+				vring_table_unmap(vvq, table, at);
+				return -ENOMEM;
+			}
+			write_desc(&desc[at], addr, sg->length, 0);
+			/* The only flag that is allowed here (2.8.19). */
+			desc[at].flags = cpu_to_le16(in ? VRING_DESC_F_WRITE : 0);
+			state->in_len += in ? sg->length : 0;
+			at++;
+		}
+	}
+	table->used = at;
+	state->table = table;
+	state->last = p->next_avail;
+	write_desc(&p->desc[p->next_avail], table->addr,
+		   at * (uint32_t)sizeof(struct vring_packed_desc), id);
+	write_head_flags(vvq, p->next_avail, p->avail_flags | VRING_DESC_F_INDIRECT);
+	advance(vvq, &p->next_avail, &p->avail_flags);
+	return 0;
+}
+
+int virtqueue_add_packed(struct vring_virtqueue *vvq, const struct vring_buffer *buf)
+{
+	uint16_t id = vvq->pkd.first_id;
+	struct vring_table *table = NULL;
+	int err;
+
+	if (unlikely(!vvq->vq.num_free))
+		return -ENOSPC;
+	if (vring_wants_table(vvq, buf->total))
+		table = vring_table_get(vvq, buf->total, buf->gfp);
+	if (unlikely(!table && buf->total > vvq->vq.num_free))
+		return -ENOSPC;
+
+	vvq->state[id].table = NULL;
+	vvq->state[id].in_len = 0;
+	err = table ? add_indirect(vvq, buf, id, table) : add_direct(vvq, buf, id);
+	if (unlikely(err)) {
+		if (table)
+			vring_table_put(vvq, table);
+		return err;
+	}
+	commit(vvq, id, table ? 1 : buf->total, buf->data, buf->ctx);
+	return 0;
+}
+
+/* Whether the device asked for an event within the last @num_added descriptors (2.8.10). Its
+ * offset is in the round it names; brought to ours, all is modulo 2^16 as in the split ring. */
+static bool wants_kick(const struct vring_virtqueue *vvq, uint16_t num_added)
+{
+	const struct vring_packed *p = &vvq->pkd;
+	uint16_t flags = le16_to_cpu(READ_ONCE(p->device_event->flags)) & 3;
+	uint16_t off_wrap, event;
+
+	if (flags != VRING_PACKED_EVENT_FLAG_DESC || !vvq->event_idx)
+		return flags != VRING_PACKED_EVENT_FLAG_DISABLE;
+	dma_rmb(); /* the flags before the place that they speak of */
+	off_wrap = le16_to_cpu(READ_ONCE(p->device_event->off_wrap));
+	event = off_wrap & (uint16_t)~VRING_PACKED_EVENT_F_WRAP;
+	if (!(off_wrap & VRING_PACKED_EVENT_F_WRAP) !=
+	    !(p->avail_flags & VRING_PACKED_DESC_F_AVAIL))
+		event = (uint16_t)(event - vvq->num);
+	return vring_need_event(event, p->next_avail, (uint16_t)(p->next_avail - num_added));
+}
+
+bool virtqueue_kick_prepare_packed(struct vring_virtqueue *vvq)
+{
+	struct vring_packed *p = &vvq->pkd;
+	uint16_t num_added = vvq->num_added;
+
+	if (!num_added)
+		return false;
+	vvq->num_added = 0;
+
+	/* All descriptors before the flags that make them visible (2.8.21.1.1). */
+	dma_wmb();
+	WRITE_ONCE(p->desc[p->held_at].flags, cpu_to_le16(p->held_flags));
+
+	/* The flags before our look at what the device asks for: as in the split ring
+	 * (2.8.21.3.1). */
+	dma_mb();
+	return wants_kick(vvq, num_added);
+}
+
+uint16_t vring_next_offset_packed(const struct vring_virtqueue *vvq)
+{
+	bool wrap = vvq->pkd.avail_flags & VRING_PACKED_DESC_F_AVAIL;
+
+	return (uint16_t)(vvq->pkd.next_avail | (wrap ? VRING_PACKED_EVENT_F_WRAP : 0));
+}
+
+/* --- taking buffers back ------------------------------------------------------------------- */
+
+static void unmap_buf(struct vring_virtqueue *vvq, uint16_t id)
+{
+	const struct vring_desc_state *state = &vvq->state[id];
+
+	if (state->table)
+		vring_table_unmap(vvq, state->table, state->table->used);
+	else
+		unmap_direct(vvq, state->last, state->descs);
+}
+
+static inline void detach(struct vring_virtqueue *vvq, uint16_t id)
+{
+	struct vring_packed *p = &vvq->pkd;
+	struct vring_desc_state *state = &vvq->state[id];
+
+	if (unlikely(vvq->use_map))
+		unmap_buf(vvq, id);
+	if (state->table)
+		vring_table_put(vvq, state->table);
+	p->next_id[id] = p->first_id;
+	p->first_id = id;
+	vvq->vq.num_free += state->descs;
+	vvq->in_flight--;
+	state->data = NULL;
+}
+
+void detach_buf_packed(struct vring_virtqueue *vvq, uint16_t id)
+{
+	detach(vvq, id);
+}
+
+/* Whether descriptor @at carries the flags of one that was used in the round of @used_flags. */
+static inline bool is_used(const struct vring_virtqueue *vvq, uint16_t at, uint16_t used_flags)
+{
+	const uint16_t both = VRING_PACKED_DESC_F_AVAIL | VRING_PACKED_DESC_F_USED;
+
+	return (le16_to_cpu(READ_ONCE(vvq->pkd.desc[at].flags)) & both) == used_flags;
+}
+
+bool more_used_packed(const struct vring_virtqueue *vvq)
+{
+	/* With nothing in flight no descriptor is the device's, whatever it holds. */
+	return vvq->batch_last >= 0 ||
+	       (vvq->in_flight && is_used(vvq, vvq->pkd.next_used, vvq->pkd.used_flags));
+}
+
+/* Reads the used descriptor, once, and checks it. Returns the id, or -1 with the queue broken. */
+static inline int read_used_desc(struct vring_virtqueue *vvq, uint32_t *len)
+{
+	const struct vring_packed_desc *desc = &vvq->pkd.desc[vvq->pkd.next_used];
+	uint16_t id = le16_to_cpu(READ_ONCE(desc->id));
+	uint32_t in_len;
+
+	if (unlikely(id >= vvq->num || !vvq->state[id].data)) {
+		vring_break(vvq, "used id %u is not in flight", id);
+		return -1;
+	}
+	in_len = vvq->state[id].in_len;
+	/* The length is reserved where nothing was written (2.8.4). */
+	*len = in_len ? le32_to_cpu(READ_ONCE(desc->len)) : 0;
+	if (unlikely(*len > in_len)) {
+		vring_break(vvq, "used length %lu is over the %lu offered", (unsigned long)*len,
+			    (unsigned long)in_len);
+		return -1;
+	}
+	return id;
+}
+
+/* The device skips the descriptors of what it used (2.8.6). */
+static inline void skip_used(struct vring_virtqueue *vvq, unsigned int descs)
+{
+	struct vring_packed *p = &vvq->pkd;
+	unsigned int next = p->next_used + descs;
+
+	if (unlikely(next >= vvq->num)) {
+		next -= vvq->num;
+		p->used_flags ^= VRING_PACKED_DESC_F_AVAIL | VRING_PACKED_DESC_F_USED;
+	}
+	p->next_used = (uint16_t)next;
+}
+
+/* With VIRTIO_F_IN_ORDER: the used descriptor stands for all buffers up to the one it names. */
+static int next_in_order(struct vring_virtqueue *vvq, uint32_t *len)
+{
+	if (vvq->batch_last < 0) {
+		uint32_t last_len;
+		int last = read_used_desc(vvq, &last_len);
+
+		if (last < 0)
+			return -1;
+		skip_used(vvq, vring_order_batch(vvq, last, last_len).descs);
+	}
+	return vring_order_pop(vvq, len);
+}
+
+/* The place of the next used descriptor, as an event structure and virtqueue_poll() have it. */
+static uint16_t used_place(const struct vring_virtqueue *vvq)
+{
+	bool wrap = vvq->pkd.used_flags & VRING_PACKED_DESC_F_USED;
+
+	return (uint16_t)(vvq->pkd.next_used | (wrap ? VRING_PACKED_EVENT_F_WRAP : 0));
+}
+
+void *virtqueue_get_buf_packed(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
+{
+	uint32_t written;
+	void *data;
+	int id;
+
+	if (!more_used_packed(vvq))
+		return NULL;
+	/* The flags before the rest of the descriptor; pairs with the device's barrier. */
+	dma_rmb();
+	if (unlikely(vvq->in_order)) {
+		id = next_in_order(vvq, &written);
+		if (unlikely(id < 0))
+			return NULL;
+	} else {
+		id = read_used_desc(vvq, &written);
+		if (unlikely(id < 0))
+			return NULL;
+		skip_used(vvq, vvq->state[id].descs);
+	}
+
+	data = vvq->state[id].data;
+	if (ctx)
+		*ctx = vvq->state[id].ctx;
+	*len = written;
+	detach(vvq, (uint16_t)id);
+	return data;
+}
+
+void vring_rearm_packed(struct vring_virtqueue *vvq)
+{
+	WRITE_ONCE(vvq->pkd.driver_event->off_wrap, cpu_to_le16(used_place(vvq)));
+	dma_mb(); /* as in virtqueue_poll_packed() */
+}
+
+/* --- interrupts
+ * ---------------------------------------------------------------------------
+ */
+
+void virtqueue_disable_cb_packed(struct vring_virtqueue *vvq)
+{
+	WRITE_ONCE(vvq->pkd.driver_event->flags, cpu_to_le16(VRING_PACKED_EVENT_FLAG_DISABLE));
+}
+
+/* Asks for an interrupt when the descriptor at @place is used. */
+static void enable_at(struct vring_virtqueue *vvq, uint16_t place)
+{
+	struct vring_packed_event *event = vvq->pkd.driver_event;
+
+	if (!vvq->event_idx) {
+		WRITE_ONCE(event->flags, cpu_to_le16(VRING_PACKED_EVENT_FLAG_ENABLE));
+		return;
+	}
+	WRITE_ONCE(event->off_wrap, cpu_to_le16(place));
+	dma_wmb(); /* the place before the flags that make it count */
+	WRITE_ONCE(event->flags, cpu_to_le16(VRING_PACKED_EVENT_FLAG_DESC));
+}
+
+unsigned int virtqueue_enable_cb_prepare_packed(struct vring_virtqueue *vvq)
+{
+	uint16_t place = used_place(vvq);
+
+	enable_at(vvq, place);
+	return place;
+}
+
+bool virtqueue_poll_packed(const struct vring_virtqueue *vvq, unsigned int last_used)
+{
+	uint16_t at = (uint16_t)(last_used & ~VRING_PACKED_EVENT_F_WRAP);
+	uint16_t used_flags = VRING_PACKED_DESC_F_AVAIL | VRING_PACKED_DESC_F_USED;
+
+	if (!(last_used & VRING_PACKED_EVENT_F_WRAP))
+		used_flags = 0;
+	/* Our wish for an interrupt before our look at the descriptor; the device does the
+	 * reverse, with a barrier of its own (2.8.22). */
+	dma_mb();
+	return vvq->batch_last >= 0 || (vvq->in_flight && is_used(vvq, at, used_flags));
+}
+
+bool virtqueue_enable_cb_delayed_packed(struct vring_virtqueue *vvq)
+{
+	struct vring_packed *p = &vvq->pkd;
+	uint16_t place = used_place(vvq);
+	unsigned int descs = vvq->num - vvq->vq.num_free;
+	unsigned int at = p->next_used + descs - descs / 4;
+	bool wrap = place & VRING_PACKED_EVENT_F_WRAP;
+
+	if (vvq->event_idx && descs > 1) {
+		if (at >= vvq->num) {
+			at -= vvq->num;
+			wrap = !wrap;
+		}
+		place = (uint16_t)(at | (wrap ? VRING_PACKED_EVENT_F_WRAP : 0));
+	}
+	enable_at(vvq, place);
+	dma_mb(); /* as in virtqueue_poll_packed() */
+	return !more_used_packed(vvq);
+}
