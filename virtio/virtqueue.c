@@ -9,7 +9,13 @@
 #include "virtio/vring.h"
 #include <stdio.h>
 
-/* --- broken queues ------------------------------------------------------------------------- */
+/* --- broken queues ---------------------------------------------------------------------------- */
+
+static void mark_broken(struct vring_virtqueue *vvq)
+{
+	vvq->broken = true;
+	vring_update_ways(vvq);
+}
 
 void vring_break(struct vring_virtqueue *vvq, const char *fmt, ...)
 {
@@ -19,7 +25,7 @@ void vring_break(struct vring_virtqueue *vvq, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(why, sizeof(why), fmt, args);
 	va_end(args);
-	vvq->broken = true;
+	mark_broken(vvq);
 	port_log(LOG_ERROR, "%s: queue %u (%s) is broken: %s", vvq->dev->name, vvq->vq.index,
 		 vvq->vq.name, why);
 }
@@ -46,17 +52,18 @@ void virtio_break_device(struct virtio_device *vdev, int error)
 	vdev->state = VIRTIO_STATE_FAILED;
 	vdev->error = error;
 	list_for_each_entry (vq, &vdev->vqs, list)
-		to_vvq(vq)->broken = true;
+		mark_broken(to_vvq(vq));
 	list_for_each_entry (vq, &vdev->vqs, list)
 		report_broken(to_vvq(vq));
 }
 
-/* --- offering buffers ---------------------------------------------------------------------- */
+/* --- offering buffers ------------------------------------------------------------------------- */
 
 /* Remembers that somebody waits for room. */
 static int no_room(struct vring_virtqueue *vvq)
 {
 	vvq->starved = true;
+	vring_update_ways(vvq);
 	return -ENOSPC;
 }
 
@@ -65,28 +72,8 @@ static inline bool is_sane(const struct vring_virtqueue *vvq, const struct scatt
 	return sg->length && (sg->addr || vvq->premapped);
 }
 
-/* The case that matters most, a buffer of one piece, on its own straight way. / */
-static inline int add_one(struct virtqueue *vq, struct scatterlist *sg, bool in, void *data,
-			  void *ctx)
-{
-	struct vring_virtqueue *vvq = to_vvq(vq);
-	int err;
-
-	if (unlikely(vvq->broken))
-		return -EIO;
-	if (unlikely(!data || !is_sane(vvq, sg) || !sg->last))
-		return -EINVAL;
-	if (unlikely(!vq->num_free))
-		return no_room(vvq);
-	err = vvq->packed ? virtqueue_add_one_packed(vvq, sg, in, data, ctx)
-			  : virtqueue_add_one_split(vvq, sg, in, data, ctx);
-	if (likely(!err))
-		vq->stats.added++;
-	return err;
-}
-
 /* Counts the entries of @buf. Returns 0, or -EINVAL for a list that is none. */
-static int measure(const struct vring_virtqueue *vvq, struct vring_buffer *buf)
+static inline int measure(const struct vring_virtqueue *vvq, struct vring_buffer *buf)
 {
 	uint64_t bytes = 0;
 
@@ -106,6 +93,7 @@ static int measure(const struct vring_virtqueue *vvq, struct vring_buffer *buf)
 	return likely(buf->total && bytes <= UINT32_MAX) ? 0 : -EINVAL;
 }
 
+/* @expected: the number of entries that the caller announced, or 0. */
 static int add(struct virtqueue *vq, struct vring_buffer *buf, unsigned int expected)
 {
 	struct vring_virtqueue *vvq = to_vvq(vq);
@@ -123,46 +111,59 @@ static int add(struct virtqueue *vq, struct vring_buffer *buf, unsigned int expe
 	if (unlikely(buf->total > vvq->num)) /* 2.7.5.3.1: never longer than the queue */
 		return -ENOSPC;
 	err = vvq->packed ? virtqueue_add_packed(vvq, buf) : virtqueue_add_split(vvq, buf);
-	if (likely(!err))
-		vq->stats.added++;
-	else if (err == -ENOSPC)
-		return no_room(vvq);
-	return err;
+	return unlikely(err == -ENOSPC) ? no_room(vvq) : err;
 }
 
 int virtqueue_add_sgs(struct virtqueue *vq, struct scatterlist *sgs[], unsigned int out_sgs,
 		      unsigned int in_sgs, void *data, gfp_t gfp)
 {
-	struct vring_buffer buf = {
-		.sgs = sgs, .out_sgs = out_sgs, .in_sgs = in_sgs, .data = data, .gfp = gfp};
+	struct vring_buffer buf = {sgs, out_sgs, in_sgs, 0, data, NULL, gfp};
 
 	return add(vq, &buf, 0);
+}
+
+static __attribute__((noinline)) int add_list(struct virtqueue *vq, struct scatterlist *sg,
+					      unsigned int num, bool in, void *data, void *ctx,
+					      gfp_t gfp)
+{
+	struct vring_buffer buf = {&sg, !in, in, 0, data, ctx, gfp};
+
+	return num ? add(vq, &buf, num) : -EINVAL;
+}
+
+/* One list. A buffer of one entry, the case that matters most, takes a straight way, unless there is
+ * anything about it that the long way has to look at. */
+static inline int add_one_list(struct virtqueue *vq, struct scatterlist *sg, unsigned int num,
+			       bool in, void *data, void *ctx, gfp_t gfp)
+{
+	struct vring_virtqueue *vvq = to_vvq(vq);
+
+	if (unlikely(num != 1 || !vvq->plain || !data || !sg->length || !sg->addr || !sg->last ||
+		     !vq->num_free))
+		return add_list(vq, sg, num, in, data, ctx, gfp);
+	if (vvq->packed)
+		virtqueue_add_one_packed(vvq, sg, in, data, ctx);
+	else
+		virtqueue_add_one_split(vvq, sg, in, data, ctx);
+	return 0;
 }
 
 int virtqueue_add_outbuf(struct virtqueue *vq, struct scatterlist *sg, unsigned int num, void *data,
 			 gfp_t gfp)
 {
-	struct vring_buffer buf = {.sgs = &sg, .out_sgs = 1, .data = data, .gfp = gfp};
-
-	if (likely(num == 1))
-		return add_one(vq, sg, false, data, NULL);
-	return add(vq, &buf, num);
-}
-
-int virtqueue_add_inbuf_ctx(struct virtqueue *vq, struct scatterlist *sg, unsigned int num,
-			    void *data, void *ctx, gfp_t gfp)
-{
-	struct vring_buffer buf = {.sgs = &sg, .in_sgs = 1, .data = data, .ctx = ctx, .gfp = gfp};
-
-	if (likely(num == 1))
-		return add_one(vq, sg, true, data, ctx);
-	return add(vq, &buf, num);
+	return add_one_list(vq, sg, num, false, data, NULL, gfp);
 }
 
 int virtqueue_add_inbuf(struct virtqueue *vq, struct scatterlist *sg, unsigned int num, void *data,
 			gfp_t gfp)
 {
-	return virtqueue_add_inbuf_ctx(vq, sg, num, data, NULL, gfp);
+	return add_one_list(vq, sg, num, true, data, NULL, gfp);
+}
+
+int virtqueue_add_inbuf_ctx(struct virtqueue *vq, struct scatterlist *sg, unsigned int num,
+			    void *data, void *ctx, gfp_t gfp)
+{
+	return add_one_list(vq, sg, num, true, data, ctx, gfp);
 }
 
 int vring_map_slow(struct vring_virtqueue *vvq, struct scatterlist *sg, bool in,
@@ -181,7 +182,7 @@ int vring_map_slow(struct vring_virtqueue *vvq, struct scatterlist *sg, bool in,
 	return 0;
 }
 
-/* --- notifying the device ------------------------------------------------------------------ */
+/* --- notifying the device --------------------------------------------------------------------- */
 
 bool virtqueue_kick_prepare(struct virtqueue *vq)
 {
@@ -222,33 +223,52 @@ uint32_t vring_notification_data(const struct virtqueue *vq)
 	return vvq->notification_data ? vq->index | next << 16 : vq->index;
 }
 
-/* --- taking buffers back ------------------------------------------------------------------- */
+/* --- taking buffers back ---------------------------------------------------------------------- */
 
-/* Room has come back; whoever was refused is told, once. */
-static void room_came_back(struct vring_virtqueue *vvq)
+/* After buffers were taken back the long way: asks for the next interrupt, and tells whoever was
+ * refused, once, that room has come back. */
+static void after_get(struct vring_virtqueue *vvq)
 {
+	if (vvq->rearm) {
+		if (vvq->packed)
+			vring_rearm_packed(vvq);
+		else
+			vring_rearm_split(vvq);
+	}
+	if (!vvq->starved)
+		return;
 	vvq->starved = false;
+	vring_update_ways(vvq);
 	if (vvq->vq.room)
 		vvq->vq.room(&vvq->vq);
+}
+
+static inline void *take(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
+{
+	if (unlikely(vvq->broken))
+		return NULL;
+	return vvq->packed ? virtqueue_get_buf_packed(vvq, len, ctx)
+			   : virtqueue_get_buf_split(vvq, len, ctx);
+}
+
+static __attribute__((noinline)) void *get_buf(struct vring_virtqueue *vvq, unsigned int *len,
+					       void **ctx)
+{
+	void *data = take(vvq, len, ctx);
+
+	if (data)
+		after_get(vvq);
+	return data;
 }
 
 void *virtqueue_get_buf_ctx(struct virtqueue *vq, unsigned int *len, void **ctx)
 {
 	struct vring_virtqueue *vvq = to_vvq(vq);
-	void *data;
 
-	if (unlikely(vvq->broken))
-		return NULL;
-	data = vvq->packed ? virtqueue_get_buf_packed(vvq, len, ctx)
-			   : virtqueue_get_buf_split(vvq, len, ctx);
-	if (!data)
-		return NULL;
-	vq->stats.used++;
-	if (vvq->callbacks && vvq->event_idx)
-		vvq->packed ? vring_rearm_packed(vvq) : vring_rearm_split(vvq);
-	if (unlikely(vvq->starved))
-		room_came_back(vvq);
-	return data;
+	if (unlikely(!vvq->plain))
+		return get_buf(vvq, len, ctx);
+	return vvq->packed ? virtqueue_get_buf_plain_packed(vvq, len, ctx)
+			   : virtqueue_get_buf_plain_split(vvq, len, ctx);
 }
 
 void *virtqueue_get_buf(struct virtqueue *vq, unsigned int *len)
@@ -262,18 +282,10 @@ unsigned int virtqueue_get_bufs(struct virtqueue *vq, void *data[], unsigned int
 	struct vring_virtqueue *vvq = to_vvq(vq);
 	unsigned int count = 0;
 
-	while (count < max && !vvq->broken) {
-		data[count] = vvq->packed ? virtqueue_get_buf_packed(vvq, &len[count], NULL)
-					  : virtqueue_get_buf_split(vvq, &len[count], NULL);
-		if (!data[count])
-			break;
+	while (count < max && (data[count] = take(vvq, &len[count], NULL)) != NULL)
 		count++;
-	}
-	vq->stats.used += count;
-	if (count && vvq->callbacks && vvq->event_idx)
-		vvq->packed ? vring_rearm_packed(vvq) : vring_rearm_split(vvq);
-	if (unlikely(count && vvq->starved))
-		room_came_back(vvq);
+	if (count)
+		after_get(vvq);
 	return count;
 }
 
@@ -291,6 +303,7 @@ void *virtqueue_detach_unused_buf(struct virtqueue *vq)
 			detach_buf_packed(vvq, i);
 		else
 			detach_buf_split(vvq, i);
+		vvq->recycled++;
 		return data;
 	}
 	return NULL;
@@ -307,6 +320,7 @@ void virtqueue_disable_cb(struct virtqueue *vq)
 	if (!vvq->callbacks)
 		return;
 	vvq->callbacks = false;
+	vring_update_ways(vvq);
 	if (vvq->packed)
 		virtqueue_disable_cb_packed(vvq);
 	else
@@ -318,6 +332,7 @@ unsigned int virtqueue_enable_cb_prepare(struct virtqueue *vq)
 	struct vring_virtqueue *vvq = to_vvq(vq);
 
 	vvq->callbacks = true;
+	vring_update_ways(vvq);
 	return vvq->packed ? virtqueue_enable_cb_prepare_packed(vvq)
 			   : virtqueue_enable_cb_prepare_split(vvq);
 }
@@ -342,6 +357,7 @@ bool virtqueue_enable_cb_delayed(struct virtqueue *vq)
 	struct vring_virtqueue *vvq = to_vvq(vq);
 
 	vvq->callbacks = true;
+	vring_update_ways(vvq);
 	return (vvq->packed ? virtqueue_enable_cb_delayed_packed(vvq)
 			    : virtqueue_enable_cb_delayed_split(vvq)) ||
 	       vvq->broken;

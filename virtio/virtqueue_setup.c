@@ -18,7 +18,7 @@ uint64_t vring_transport_features(void)
 	       BIT_ULL(VIRTIO_F_NOTIFICATION_DATA) | BIT_ULL(VIRTIO_F_RING_RESET);
 }
 
-/* --- memory * ------------------------------------------------------------------------------- */
+/* --- memory * --------------------------------------------------------------------------------- */
 /* The record: states, mappings, the format's links, the order. Widest alignment * first. */
 static size_t mappings_bytes(const struct vring_virtqueue *vvq, unsigned int num)
 {
@@ -37,7 +37,9 @@ static int alloc_record(struct vring_virtqueue *vvq, unsigned int num)
 	vvq->links = (uint16_t *)(record + states + mappings);
 	vvq->order = vvq->links + num;
 	return 0;
-} /* Ring and record for @num descriptors. Returns 0, or -ENOMEM with nothing * allocated. */
+}
+
+/* Ring and record for @num descriptors. Returns 0, or -ENOMEM with nothing allocated. */
 static int alloc_ring(struct vring_virtqueue *vvq, unsigned int num)
 {
 	vvq->ring_bytes = vvq->packed ? vring_layout_packed(num, vvq->align, &vvq->driver_offset,
@@ -55,11 +57,14 @@ static int alloc_ring(struct vring_virtqueue *vvq, unsigned int num)
 	return 0;
 }
 static void free_ring(struct vring_virtqueue *vvq)
-{ /* A device that did not answer its reset may still write here: this memory is * lost. */
+{
+	/* A device that did not answer its reset may still write here: this memory is lost. */
 	if (!vvq->vq.vdev->stuck)
 		dma_free_coherent(vvq->dev, vvq->ring_bytes, vvq->ring, vvq->ring_addr);
 	port_free(vvq->record);
-} /* A queue as after a reset of the device: empty, with the driver's wish for * interrupts kept. */
+}
+
+/* A queue as after a reset of the device: empty, with the driver's wish for interrupts kept. */
 static void init_ring(struct vring_virtqueue *vvq)
 {
 	memset(vvq->ring, 0, vvq->ring_bytes);
@@ -67,8 +72,7 @@ static void init_ring(struct vring_virtqueue *vvq)
 	vvq->broken = false;
 	vvq->broken_reported = false;
 	vvq->starved = false;
-	vvq->num_added = 0;
-	vvq->in_flight = 0;
+	vvq->recycled = vvq->vq.stats.added - vvq->vq.stats.used;
 	vvq->detached = 0;
 	vvq->order_first = 0;
 	vvq->order_next = 0;
@@ -84,7 +88,10 @@ static void init_ring(struct vring_virtqueue *vvq)
 		vvq->callbacks = true;
 		virtqueue_disable_cb(&vvq->vq);
 	}
-} /* --- making and freeing queues */
+	vring_update_ways(vvq);
+}
+
+/* --- making and freeing queues ---------------------------------------------------------------- */
 
 static bool size_is_allowed(bool packed, unsigned int num)
 {
@@ -147,7 +154,7 @@ void vring_del_virtqueue(struct virtqueue *vq)
 	port_free(vvq);
 }
 
-/* --- reset and resize of one queue (2.6.1) ------------------------------------------------- */
+/* --- reset and resize of one queue (2.6.1) ---------------------------------------------------- */
 
 static void recycle_all(struct virtqueue *vq, void (*recycle)(struct virtqueue *vq, void *data))
 {
@@ -214,10 +221,11 @@ int virtqueue_set_dma_premapped(struct virtqueue *vq)
 		return -EINVAL;
 	vvq->use_map = true;
 	vvq->premapped = true;
+	vring_update_ways(vvq);
 	return 0;
 }
 
-/* --- what a queue is ----------------------------------------------------------------------- */
+/* --- what a queue is -------------------------------------------------------------------------- */
 
 unsigned int virtqueue_get_vring_size(const struct virtqueue *vq)
 {
@@ -226,7 +234,7 @@ unsigned int virtqueue_get_vring_size(const struct virtqueue *vq)
 
 unsigned int virtqueue_in_flight(const struct virtqueue *vq)
 {
-	return to_vvq(vq)->in_flight;
+	return vring_in_flight(to_vvq(vq));
 }
 
 const char *virtqueue_format(const struct virtqueue *vq)
@@ -291,7 +299,7 @@ void virtqueue_dump(struct virtqueue *vq, unsigned int max,
 	dump_places(vvq, line, sizeof(line));
 	print(arg, line);
 	snprintf(line, sizeof(line), "%u descriptors free, %u buffers in flight, interrupts %s",
-		 vq->num_free, vvq->in_flight, vvq->callbacks ? "wanted" : "not wanted");
+		 vq->num_free, vring_in_flight(vvq), vvq->callbacks ? "wanted" : "not wanted");
 	print(arg, line);
 	for (unsigned int i = 0; i < vvq->num && shown < max; i++) {
 		if (!vvq->state[i].data)

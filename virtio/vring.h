@@ -61,6 +61,7 @@ struct vring_split {
 	uint16_t mask;		     /* the size less one */
 	uint16_t first_free;
 	uint16_t avail_idx;   /* entries written to avail->ring[] */
+	uint16_t published;   /* ... of which the device knows */
 	uint16_t last_used;   /* entries of used->ring[] taken back */
 	uint16_t device_used; /* used->idx as last read and found plausible */
 };
@@ -78,11 +79,16 @@ struct vring_packed {
 	/* The first buffer since the last kick: all is written but these flags, which publish it
 	 * and everything behind it at one stroke. */
 	uint16_t held_at, held_flags;
+	uint16_t num_added; /* descriptors since the last kick */
 };
 
 struct vring_virtqueue {
 	struct virtqueue vq;
 	bool packed;
+	/* Nothing out of the ordinary: not broken, no mapping, no order to keep, nobody waiting for
+	 * room. The short ways are taken only then; everything else goes the long way. */
+	bool plain;
+	bool rearm; /* callbacks and event_idx: each get_buf asks for the next interrupt */
 	bool broken;
 	bool use_map; /* the device has a DMA backend: addresses differ */
 	bool event_idx;
@@ -92,11 +98,9 @@ struct vring_virtqueue {
 	bool premapped; /* the driver maps; sg->dma_address is the device's address */
 	bool legacy;
 	bool notification_data;
-	bool broken_reported; /* the callback has been told */
-	bool starved;	      /* an add was refused for want of room */
-	uint16_t num_added;   /* since the last kick: buffers (split), descriptors (packed) */
-	unsigned int num;     /* size */
-	unsigned int in_flight;
+	bool broken_reported;		/* the callback has been told */
+	bool starved;			/* an add was refused for want of room */
+	unsigned int num;		/* size */
 	struct vring_desc_state *state; /* of num */
 	struct vring_mapping *mappings; /* by descriptor of the ring; NULL where not needed */
 	union {
@@ -114,7 +118,8 @@ struct vring_virtqueue {
 	vq_notify_t *notify;
 	struct device *dev;
 	struct vring_pool pool;
-	unsigned int detached; /* states below have been given back by detach_unused_buf */
+	unsigned int detached;	/* states below have been given back by detach_unused_buf */
+	unsigned long recycled; /* buffers that came back in that way */
 
 	void *ring; /* the memory that the device sees */
 	size_t ring_bytes;
@@ -128,6 +133,19 @@ struct vring_virtqueue {
 static inline struct vring_virtqueue *to_vvq(const struct virtqueue *vq)
 {
 	return container_of(vq, struct vring_virtqueue, vq);
+}
+
+/* Buffers that are neither taken back nor recycled: the counters are there anyway. */
+static inline unsigned int vring_in_flight(const struct vring_virtqueue *vvq)
+{
+	return (unsigned int)(vvq->vq.stats.added - vvq->vq.stats.used - vvq->recycled);
+}
+
+/* To be called where one of what vvq->plain and vvq->rearm depend on has changed. */
+static inline void vring_update_ways(struct vring_virtqueue *vvq)
+{
+	vvq->plain = !vvq->broken && !vvq->use_map && !vvq->in_order && !vvq->starved;
+	vvq->rearm = vvq->callbacks && vvq->event_idx;
 }
 
 /* A buffer to be offered: one list of device-readable entries may precede one of writable ones. */
@@ -214,18 +232,22 @@ size_t vring_layout_packed(unsigned int num, unsigned int align, size_t *driver_
 void vring_init_split(struct vring_virtqueue *vvq, uint16_t *links);
 void vring_init_packed(struct vring_virtqueue *vvq, uint16_t *links);
 
-/* Each has the contract of the call of that name in virtqueue.h; virtqueue.c has checked that
- * the queue is not broken and the arguments are sane. */
+/* Each has the contract of the call of that name in virtqueue.h; virtqueue.c has checked that the
+ * queue is not broken and the arguments are sane. Those that add and take back count it. */
 int virtqueue_add_split(struct vring_virtqueue *vvq, const struct vring_buffer *buf);
 int virtqueue_add_packed(struct vring_virtqueue *vvq, const struct vring_buffer *buf);
-int virtqueue_add_one_split(struct vring_virtqueue *vvq, struct scatterlist *sg, bool in,
-			    void *data, void *ctx);
-int virtqueue_add_one_packed(struct vring_virtqueue *vvq, struct scatterlist *sg, bool in,
+
+/* The short way for a buffer of one entry, on a plain queue with a free descriptor. */
+void virtqueue_add_one_split(struct vring_virtqueue *vvq, const struct scatterlist *sg, bool in,
 			     void *data, void *ctx);
+void virtqueue_add_one_packed(struct vring_virtqueue *vvq, const struct scatterlist *sg, bool in,
+			      void *data, void *ctx);
 bool virtqueue_kick_prepare_split(struct vring_virtqueue *vvq);
 bool virtqueue_kick_prepare_packed(struct vring_virtqueue *vvq);
 void *virtqueue_get_buf_split(struct vring_virtqueue *vvq, unsigned int *len, void **ctx);
 void *virtqueue_get_buf_packed(struct vring_virtqueue *vvq, unsigned int *len, void **ctx);
+void *virtqueue_get_buf_plain_split(struct vring_virtqueue *vvq, unsigned int *len, void **ctx);
+void *virtqueue_get_buf_plain_packed(struct vring_virtqueue *vvq, unsigned int *len, void **ctx);
 void virtqueue_disable_cb_split(struct vring_virtqueue *vvq);
 void virtqueue_disable_cb_packed(struct vring_virtqueue *vvq);
 unsigned int virtqueue_enable_cb_prepare_split(struct vring_virtqueue *vvq);

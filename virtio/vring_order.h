@@ -40,7 +40,7 @@ static inline struct vring_batch vring_order_batch(struct vring_virtqueue *vvq, 
 		at = vring_order_step(vvq, at);
 		batch.buffers++;
 		batch.descs += vvq->state[i].descs;
-	} while (i != last && batch.buffers < vvq->in_flight);
+	} while (i != last && batch.buffers < vring_in_flight(vvq));
 	vvq->batch_last = last;
 	vvq->batch_len = len;
 	return batch;

@@ -12,7 +12,7 @@
 #include "virtio/vring_order.h"
 #include <arch/barrier.h>
 
-/* --- memory * -------------------------------------------------------------------------------- */
+/* --- memory * --------------------------------------------------------------------------------- */
 size_t vring_layout_packed(unsigned int num, unsigned int align, size_t *driver_offset,
 			   size_t *device_offset)
 {
@@ -38,7 +38,9 @@ void vring_init_packed(struct vring_virtqueue *vvq, uint16_t *links)
 	};
 	for (unsigned int i = 0; i < vvq->num; i++)
 		links[i] = (uint16_t)(i + 1);
-} /* --- offering buffers */
+}
+
+/* --- offering buffers ------------------------------------------------------------------------- */
 
 /* Moves on to the next descriptor, in the next round after the last (2.8.1). */
 static inline void advance(const struct vring_virtqueue *vvq, uint16_t *at, uint16_t *flags)
@@ -57,13 +59,10 @@ static inline void write_desc(struct vring_packed_desc *desc, dma_addr_t addr, u
 	desc->id = cpu_to_le16(id);
 }
 
-/* Writes the flags of a buffer's first descriptor: at once where a held one shields it, else
- * later. */
-static inline void write_head_flags(struct vring_virtqueue *vvq, uint16_t at, unsigned int flags)
+/* Writes the flags of a buffer's first descriptor: at once where a held one shields it, else later. */
+static inline void write_head_flags(struct vring_packed *p, uint16_t at, unsigned int flags)
 {
-	struct vring_packed *p = &vvq->pkd;
-
-	if (vvq->num_added) {
+	if (p->num_added) {
 		p->desc[at].flags = cpu_to_le16(flags);
 	} else {
 		p->held_at = at;
@@ -72,8 +71,8 @@ static inline void write_head_flags(struct vring_virtqueue *vvq, uint16_t at, un
 }
 
 /* Enters the buffer @id into the record; next_avail has moved past its descriptors. */
-static inline void commit(struct vring_virtqueue *vvq, uint16_t id, unsigned int descs, void *data,
-			  void *ctx)
+static inline void commit(struct vring_virtqueue *vvq, uint16_t id, uint16_t first,
+			  unsigned int descs, void *data, void *ctx)
 {
 	struct vring_packed *p = &vvq->pkd;
 	struct vring_desc_state *state = &vvq->state[id];
@@ -81,34 +80,25 @@ static inline void commit(struct vring_virtqueue *vvq, uint16_t id, unsigned int
 	state->data = data;
 	state->ctx = ctx;
 	state->descs = (uint16_t)descs;
+	state->last = first;
 	p->first_id = p->next_id[id];
+	p->num_added = (uint16_t)(p->num_added + descs);
 	vvq->vq.num_free -= descs;
-	vvq->num_added = (uint16_t)(vvq->num_added + descs);
-	vvq->in_flight++;
-	if (unlikely(vvq->in_order))
-		vring_order_push(vvq, id);
+	vvq->vq.stats.added++;
 }
 
-int virtqueue_add_one_packed(struct vring_virtqueue *vvq, struct scatterlist *sg, bool in,
-			     void *data, void *ctx)
+void virtqueue_add_one_packed(struct vring_virtqueue *vvq, const struct scatterlist *sg, bool in,
+			      void *data, void *ctx)
 {
 	struct vring_packed *p = &vvq->pkd;
 	uint16_t at = p->next_avail, id = p->first_id;
-	struct vring_desc_state *state = &vvq->state[id];
-	dma_addr_t addr;
+	uint32_t len = sg->length;
 
-	if (unlikely(!vvq->vq.num_free))
-		return -ENOSPC;
-	if (vring_map(vvq, sg, in, vvq->mappings, at, &addr))
-		return -ENOMEM;
-	write_desc(&p->desc[at], addr, sg->length, id);
-	write_head_flags(vvq, at, p->avail_flags | (in ? VRING_DESC_F_WRITE : 0u));
-	state->table = NULL;
-	state->in_len = in ? sg->length : 0;
-	state->last = at;
+	write_desc(&p->desc[at], (uintptr_t)sg->addr, len, id);
+	write_head_flags(p, at, p->avail_flags | (in ? VRING_DESC_F_WRITE : 0u));
+	vvq->state[id].in_len = in ? len : 0;
 	advance(vvq, &p->next_avail, &p->avail_flags);
-	commit(vvq, id, 1, data, ctx);
-	return 0;
+	commit(vvq, id, at, 1, data, ctx);
 }
 
 static void unmap_direct(struct vring_virtqueue *vvq, uint16_t at, unsigned int count)
@@ -123,12 +113,13 @@ static void unmap_direct(struct vring_virtqueue *vvq, uint16_t at, unsigned int 
 }
 
 /* Writes the chain into the ring itself. Returns 0, or -ENOMEM with nothing mapped. */
-static int add_direct(struct vring_virtqueue *vvq, const struct vring_buffer *buf, uint16_t id)
+static inline int add_direct(struct vring_virtqueue *vvq, const struct vring_buffer *buf,
+			     uint16_t id, const bool plain)
 {
 	struct vring_packed *p = &vvq->pkd;
-	struct vring_desc_state *state = &vvq->state[id];
-	uint16_t at = p->next_avail, round = p->avail_flags, head_flags = 0;
+	uint16_t first = p->next_avail, at = first, round = p->avail_flags, head_flags = 0;
 	unsigned int left = buf->total;
+	uint32_t in_len = 0;
 
 	for (unsigned int list = 0; list < buf->out_sgs + buf->in_sgs; list++) {
 		const bool in = list >= buf->out_sgs;
@@ -137,35 +128,34 @@ static int add_direct(struct vring_virtqueue *vvq, const struct vring_buffer *bu
 
 		for_each_sg (buf->sgs[list], sg) {
 			unsigned int flags = round | write | (--left ? VRING_DESC_F_NEXT : 0);
-			dma_addr_t addr;
+			dma_addr_t addr = (uintptr_t)sg->addr;
 
-			if (vring_map(vvq, sg, in, vvq->mappings, at, &addr)) {
-				unmap_direct(vvq, p->next_avail, buf->total - left - 1);
+			if (!plain && vring_map(vvq, sg, in, vvq->mappings, at, &addr)) {
+				unmap_direct(vvq, first, buf->total - left - 1);
 				return -ENOMEM;
 			}
 			write_desc(&p->desc[at], addr, sg->length, id);
-			if (at == p->next_avail)
+			if (at == first)
 				head_flags = (uint16_t)flags;
 			else
 				p->desc[at].flags = cpu_to_le16(flags);
-			state->in_len += in ? sg->length : 0;
+			in_len += in ? sg->length : 0;
 			advance(vvq, &at, &round);
 		}
 	}
 	/* The chain's own head comes after its rest (2.8.6). */
-	write_head_flags(vvq, p->next_avail, head_flags);
-	state->last = p->next_avail;
+	write_head_flags(p, first, head_flags);
 	p->next_avail = at;
 	p->avail_flags = round;
+	vvq->state[id].in_len = in_len;
+	commit(vvq, id, first, buf->total, buf->data, buf->ctx);
 	return 0;
 }
 
-/* Writes the chain into @table, and one descriptor that refers to it (2.8.7). / */
-static int add_indirect(struct vring_virtqueue *vvq, const struct vring_buffer *buf, uint16_t id,
-			struct vring_table *table)
+/* Writes the chain into @table. Returns 0, or -ENOMEM with nothing mapped. */
+static inline int fill_table(struct vring_virtqueue *vvq, const struct vring_buffer *buf,
+			     struct vring_table *table, uint32_t *in_len, const bool plain)
 {
-	struct vring_packed *p = &vvq->pkd;
-	struct vring_desc_state *state = &vvq->state[id];
 	struct vring_packed_desc *desc = table->desc;
 	uint16_t at = 0;
 
@@ -174,26 +164,44 @@ static int add_indirect(struct vring_virtqueue *vvq, const struct vring_buffer *
 		struct scatterlist *sg;
 
 		for_each_sg (buf->sgs[list], sg) {
-			dma_addr_t addr;
+			dma_addr_t addr = (uintptr_t)sg->addr;
 
-			if (vring_map(vvq, sg, in, table->mappings, at, &addr)) {
+			if (!plain && vring_map(vvq, sg, in, table->mappings, at, &addr)) {
 				vring_table_unmap(vvq, table, at);
 				return -ENOMEM;
 			}
 			write_desc(&desc[at], addr, sg->length, 0);
 			/* The only flag that is allowed here (2.8.19). */
 			desc[at].flags = cpu_to_le16(in ? VRING_DESC_F_WRITE : 0);
-			state->in_len += in ? sg->length : 0;
+			*in_len += in ? sg->length : 0;
 			at++;
 		}
 	}
 	table->used = at;
-	state->table = table;
-	state->last = p->next_avail;
-	write_desc(&p->desc[p->next_avail], table->addr,
-		   at * (uint32_t)sizeof(struct vring_packed_desc), id);
-	write_head_flags(vvq, p->next_avail, p->avail_flags | VRING_DESC_F_INDIRECT);
+	return 0;
+}
+
+/* Writes the chain into @table, and one descriptor that refers to it (2.8.7). */
+static int add_indirect(struct vring_virtqueue *vvq, const struct vring_buffer *buf, uint16_t id,
+			struct vring_table *table)
+{
+	struct vring_packed *p = &vvq->pkd;
+	uint16_t at = p->next_avail;
+	uint32_t in_len = 0;
+	int err = vvq->plain ? fill_table(vvq, buf, table, &in_len, true)
+			     : fill_table(vvq, buf, table, &in_len, false);
+
+	if (unlikely(err)) {
+		vring_table_put(vvq, table);
+		return err;
+	}
+	write_desc(&p->desc[at], table->addr,
+		   table->used * (uint32_t)sizeof(struct vring_packed_desc), id);
+	write_head_flags(p, at, p->avail_flags | VRING_DESC_F_INDIRECT);
+	vvq->state[id].table = table;
+	vvq->state[id].in_len = in_len;
 	advance(vvq, &p->next_avail, &p->avail_flags);
+	commit(vvq, id, at, 1, buf->data, buf->ctx);
 	return 0;
 }
 
@@ -210,16 +218,13 @@ int virtqueue_add_packed(struct vring_virtqueue *vvq, const struct vring_buffer 
 	if (unlikely(!table && buf->total > vvq->vq.num_free))
 		return -ENOSPC;
 
-	vvq->state[id].table = NULL;
-	vvq->state[id].in_len = 0;
-	err = table ? add_indirect(vvq, buf, id, table) : add_direct(vvq, buf, id);
-	if (unlikely(err)) {
-		if (table)
-			vring_table_put(vvq, table);
-		return err;
-	}
-	commit(vvq, id, table ? 1 : buf->total, buf->data, buf->ctx);
-	return 0;
+	if (table)
+		err = add_indirect(vvq, buf, id, table);
+	else
+		err = vvq->plain ? add_direct(vvq, buf, id, true) : add_direct(vvq, buf, id, false);
+	if (unlikely(vvq->in_order && !err))
+		vring_order_push(vvq, id);
+	return err;
 }
 
 /* Whether the device asked for an event within the last @num_added descriptors (2.8.10). Its
@@ -244,11 +249,11 @@ static bool wants_kick(const struct vring_virtqueue *vvq, uint16_t num_added)
 bool virtqueue_kick_prepare_packed(struct vring_virtqueue *vvq)
 {
 	struct vring_packed *p = &vvq->pkd;
-	uint16_t num_added = vvq->num_added;
+	uint16_t num_added = p->num_added;
 
 	if (!num_added)
 		return false;
-	vvq->num_added = 0;
+	p->num_added = 0;
 
 	/* All descriptors before the flags that make them visible (2.8.21.1.1). */
 	dma_wmb();
@@ -267,7 +272,7 @@ uint16_t vring_next_offset_packed(const struct vring_virtqueue *vvq)
 	return (uint16_t)(vvq->pkd.next_avail | (wrap ? VRING_PACKED_EVENT_F_WRAP : 0));
 }
 
-/* --- taking buffers back ------------------------------------------------------------------- */
+/* --- taking buffers back ---------------------------------------------------------------------- */
 
 static void unmap_buf(struct vring_virtqueue *vvq, uint16_t id)
 {
@@ -279,25 +284,27 @@ static void unmap_buf(struct vring_virtqueue *vvq, uint16_t id)
 		unmap_direct(vvq, state->last, state->descs);
 }
 
-static inline void detach(struct vring_virtqueue *vvq, uint16_t id)
+/* Takes the buffer @id out of the record: unmaps it and frees its descriptors and its table. */
+static inline void detach(struct vring_virtqueue *vvq, uint16_t id, const bool plain)
 {
 	struct vring_packed *p = &vvq->pkd;
 	struct vring_desc_state *state = &vvq->state[id];
 
-	if (unlikely(vvq->use_map))
+	if (!plain && vvq->use_map)
 		unmap_buf(vvq, id);
-	if (state->table)
+	if (state->table) {
 		vring_table_put(vvq, state->table);
+		state->table = NULL;
+	}
 	p->next_id[id] = p->first_id;
 	p->first_id = id;
 	vvq->vq.num_free += state->descs;
-	vvq->in_flight--;
 	state->data = NULL;
 }
 
 void detach_buf_packed(struct vring_virtqueue *vvq, uint16_t id)
 {
-	detach(vvq, id);
+	detach(vvq, id, false);
 }
 
 /* Whether descriptor @at carries the flags of one that was used in the round of @used_flags. */
@@ -310,9 +317,7 @@ static inline bool is_used(const struct vring_virtqueue *vvq, uint16_t at, uint1
 
 bool more_used_packed(const struct vring_virtqueue *vvq)
 {
-	/* With nothing in flight no descriptor is the device's, whatever it holds. */
-	return vvq->batch_last >= 0 ||
-	       (vvq->in_flight && is_used(vvq, vvq->pkd.next_used, vvq->pkd.used_flags));
+	return vvq->batch_last >= 0 || is_used(vvq, vvq->pkd.next_used, vvq->pkd.used_flags);
 }
 
 /* Reads the used descriptor, once, and checks it. Returns the id, or -1 with the queue broken. */
@@ -372,32 +377,48 @@ static uint16_t used_place(const struct vring_virtqueue *vvq)
 	return (uint16_t)(vvq->pkd.next_used | (wrap ? VRING_PACKED_EVENT_F_WRAP : 0));
 }
 
-void *virtqueue_get_buf_packed(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
+/* The next finished buffer, with or without what is out of the ordinary (vring_virtqueue.plain). */
+static inline void *take(struct vring_virtqueue *vvq, unsigned int *len, void **ctx,
+			 const bool plain)
 {
 	uint32_t written;
 	void *data;
 	int id;
 
-	if (!more_used_packed(vvq))
+	if (!(plain ? is_used(vvq, vvq->pkd.next_used, vvq->pkd.used_flags)
+		    : more_used_packed(vvq)))
 		return NULL;
 	/* The flags before the rest of the descriptor; pairs with the device's barrier. */
 	dma_rmb();
-	if (unlikely(vvq->in_order)) {
+	if (!plain && vvq->in_order)
 		id = next_in_order(vvq, &written);
-		if (unlikely(id < 0))
-			return NULL;
-	} else {
+	else
 		id = read_used_desc(vvq, &written);
-		if (unlikely(id < 0))
-			return NULL;
+	if (unlikely(id < 0))
+		return NULL;
+	if (plain || !vvq->in_order)
 		skip_used(vvq, vvq->state[id].descs);
-	}
 
 	data = vvq->state[id].data;
 	if (ctx)
 		*ctx = vvq->state[id].ctx;
 	*len = written;
-	detach(vvq, (uint16_t)id);
+	detach(vvq, (uint16_t)id, plain);
+	vvq->vq.stats.used++;
+	return data;
+}
+
+void *virtqueue_get_buf_packed(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
+{
+	return take(vvq, len, ctx, false);
+}
+
+void *virtqueue_get_buf_plain_packed(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
+{
+	void *data = take(vvq, len, ctx, true);
+
+	if (vvq->rearm && data)
+		vring_rearm_packed(vvq);
 	return data;
 }
 
@@ -448,7 +469,7 @@ bool virtqueue_poll_packed(const struct vring_virtqueue *vvq, unsigned int last_
 	/* Our wish for an interrupt before our look at the descriptor; the device does the
 	 * reverse, with a barrier of its own (2.8.22). */
 	dma_mb();
-	return vvq->batch_last >= 0 || (vvq->in_flight && is_used(vvq, at, used_flags));
+	return vvq->batch_last >= 0 || is_used(vvq, at, used_flags);
 }
 
 bool virtqueue_enable_cb_delayed_packed(struct vring_virtqueue *vvq)

@@ -13,7 +13,7 @@
 #include "virtio/vring_order.h"
 #include <arch/barrier.h>
 
-/* --- memory * -------------------------------------------------------------------------------- */
+/* --- memory * --------------------------------------------------------------------------------- */
 size_t vring_layout_split(unsigned int num, unsigned int align, size_t *driver_offset,
 			  size_t *device_offset)
 { /* The two bytes after each ring are the event index of the other side * (2.7.10). */
@@ -36,12 +36,13 @@ void vring_init_split(struct vring_virtqueue *vvq, uint16_t *links)
 		.mask = (uint16_t)(vvq->num - 1),
 	};
 	s->used_event = &s->avail->ring[vvq->num];
-	s->avail_event =
-		(const uint16_t *)&s->used->ring
-			[vvq->num]; /* A circle: with VIRTIO_F_IN_ORDER descriptors are taken in ring order for * ever (2.7.5). */
+	s->avail_event = (const uint16_t *)&s->used->ring[vvq->num];
+	/* A circle: with VIRTIO_F_IN_ORDER descriptors are taken in ring order for ever (2.7.5). */
 	for (unsigned int i = 0; i < vvq->num; i++)
 		links[i] = (uint16_t)((i + 1) & s->mask);
-} /* --- offering buffers */
+}
+
+/* --- offering buffers ------------------------------------------------------------------------- */
 
 static inline void write_desc(const struct vring_virtqueue *vvq, struct vring_desc *desc,
 			      dma_addr_t addr, uint32_t len, unsigned int flags, uint16_t next)
@@ -52,47 +53,37 @@ static inline void write_desc(const struct vring_virtqueue *vvq, struct vring_de
 	desc->next = vring16(vvq, next);
 }
 
-/* Enters the chain that starts at first_free and ends at state->last into the record and the
- * ring. */
-static inline void commit(struct vring_virtqueue *vvq, struct vring_desc_state *state, void *data,
-			  void *ctx)
+/* Enters the chain that starts at first_free into the record and the ring. */
+static inline void commit(struct vring_virtqueue *vvq, struct vring_desc_state *state,
+			  unsigned int descs, uint16_t last, void *data, void *ctx)
 {
 	struct vring_split *s = &vvq->split;
 	uint16_t head = s->first_free;
 
 	state->data = data;
 	state->ctx = ctx;
-	s->first_free = s->next[state->last];
-	vvq->vq.num_free -= state->descs;
-	if (unlikely(vvq->in_order))
-		vring_order_push(vvq, head);
+	state->descs = (uint16_t)descs;
+	state->last = last;
+	s->first_free = s->next[last];
+	vvq->vq.num_free -= descs;
+	vvq->vq.stats.added++;
 
 	/* The device looks at this entry only once avail->idx has passed it: at the next kick. */
 	s->avail->ring[s->avail_idx & s->mask] = vring16(vvq, head);
 	s->avail_idx++;
-	vvq->num_added++;
-	vvq->in_flight++;
 }
 
-int virtqueue_add_one_split(struct vring_virtqueue *vvq, struct scatterlist *sg, bool in,
-			    void *data, void *ctx)
+void virtqueue_add_one_split(struct vring_virtqueue *vvq, const struct scatterlist *sg, bool in,
+			     void *data, void *ctx)
 {
 	struct vring_split *s = &vvq->split;
 	uint16_t head = s->first_free;
 	struct vring_desc_state *state = &vvq->state[head];
-	dma_addr_t addr;
+	uint32_t len = sg->length;
 
-	if (unlikely(!vvq->vq.num_free))
-		return -ENOSPC;
-	if (vring_map(vvq, sg, in, vvq->mappings, head, &addr))
-		return -ENOMEM;
-	write_desc(vvq, &s->desc[head], addr, sg->length, in ? VRING_DESC_F_WRITE : 0, 0);
-	state->table = NULL;
-	state->in_len = in ? sg->length : 0;
-	state->descs = 1;
-	state->last = head;
-	commit(vvq, state, data, ctx);
-	return 0;
+	write_desc(vvq, &s->desc[head], (uintptr_t)sg->addr, len, in ? VRING_DESC_F_WRITE : 0, 0);
+	state->in_len = in ? len : 0;
+	commit(vvq, state, 1, head, data, ctx);
 }
 
 static void unmap_direct(struct vring_virtqueue *vvq, uint16_t at, unsigned int count)
@@ -105,108 +96,130 @@ static void unmap_direct(struct vring_virtqueue *vvq, uint16_t at, unsigned int 
 	}
 }
 
-/* Writes the chain into the ring itself. Returns 0, or -ENOMEM with nothing mapped. */
-static int add_direct(struct vring_virtqueue *vvq, const struct vring_buffer *buf,
-		      struct vring_desc_state *state)
+/* Writes the chain into the ring itself. Returns the last descriptor, or -ENOMEM with nothing
+ * mapped. */
+static inline int add_direct(struct vring_virtqueue *vvq, const struct vring_buffer *buf,
+			     uint32_t *in_len, const bool plain)
 {
 	struct vring_split *s = &vvq->split;
 	uint16_t at = s->first_free, last = at;
-	unsigned int done = 0;
+	unsigned int done = 0, flags = 0;
 
 	for (unsigned int list = 0; list < buf->out_sgs + buf->in_sgs; list++) {
 		const bool in = list >= buf->out_sgs;
-		const unsigned int flags = VRING_DESC_F_NEXT | (in ? VRING_DESC_F_WRITE : 0);
 		struct scatterlist *sg;
 
+		flags = in ? VRING_DESC_F_WRITE : 0;
 		for_each_sg (buf->sgs[list], sg) {
-			dma_addr_t addr;
+			dma_addr_t addr = (uintptr_t)sg->addr;
 
-			if (vring_map(vvq, sg, in, vvq->mappings, at, &addr)) {
+			if (!plain && vring_map(vvq, sg, in, vvq->mappings, at, &addr)) {
 				unmap_direct(vvq, s->first_free, done);
 				return -ENOMEM;
 			}
 			last = at;
 			at = s->next[at];
-			write_desc(vvq, &s->desc[last], addr, sg->length, flags, at);
-			state->in_len += in ? sg->length : 0;
+			write_desc(vvq, &s->desc[last], addr, sg->length, flags | VRING_DESC_F_NEXT,
+				   at);
+			*in_len += in ? sg->length : 0;
 			done++;
 		}
 	}
-	s->desc[last].flags = vring16(vvq, buf->in_sgs ? VRING_DESC_F_WRITE : 0);
-	state->last = last;
-	state->descs = (uint16_t)done;
-	return 0;
+	s->desc[last].flags = vring16(vvq, (uint16_t)flags);
+	return last;
 }
 
-/* Writes the chain into @table, and one descriptor that refers to it (2.7.5.3). / */
-static int add_indirect(struct vring_virtqueue *vvq, const struct vring_buffer *buf,
-			struct vring_desc_state *state, struct vring_table *table)
+/* Writes the chain into @table. Returns 0, or -ENOMEM with nothing mapped. */
+static inline int fill_table(struct vring_virtqueue *vvq, const struct vring_buffer *buf,
+			     struct vring_table *table, uint32_t *in_len, const bool plain)
 {
-	struct vring_split *s = &vvq->split;
 	struct vring_desc *desc = table->desc;
+	unsigned int flags = 0;
 	uint16_t at = 0;
 
 	for (unsigned int list = 0; list < buf->out_sgs + buf->in_sgs; list++) {
 		const bool in = list >= buf->out_sgs;
-		const unsigned int flags = VRING_DESC_F_NEXT | (in ? VRING_DESC_F_WRITE : 0);
 		struct scatterlist *sg;
 
+		flags = in ? VRING_DESC_F_WRITE : 0;
 		for_each_sg (buf->sgs[list], sg) {
-			dma_addr_t addr;
+			dma_addr_t addr = (uintptr_t)sg->addr;
 
-			if (vring_map(vvq, sg, in, table->mappings, at, &addr)) {
+			if (!plain && vring_map(vvq, sg, in, table->mappings, at, &addr)) {
 				vring_table_unmap(vvq, table, at);
 				return -ENOMEM;
 			}
-			write_desc(vvq, &desc[at], addr, sg->length, flags, (uint16_t)(at + 1));
-			state->in_len += in ? sg->length : 0;
+			write_desc(vvq, &desc[at], addr, sg->length, flags | VRING_DESC_F_NEXT,
+				   (uint16_t)(at + 1));
+			*in_len += in ? sg->length : 0;
 			at++;
 		}
 	}
-	desc[at - 1].flags = vring16(vvq, buf->in_sgs ? VRING_DESC_F_WRITE : 0);
+	desc[at - 1].flags = vring16(vvq, (uint16_t)flags);
 	desc[at - 1].next = 0;
-	write_desc(vvq, &s->desc[s->first_free], table->addr,
-		   at * (uint32_t)sizeof(struct vring_desc), VRING_DESC_F_INDIRECT, 0);
 	table->used = at;
+	return 0;
+}
+
+/* Writes the chain into @table, and one descriptor that refers to it (2.7.5.3). */
+static int add_indirect(struct vring_virtqueue *vvq, const struct vring_buffer *buf,
+			struct vring_desc_state *state, struct vring_table *table)
+{
+	struct vring_split *s = &vvq->split;
+	uint16_t head = s->first_free;
+	uint32_t in_len = 0;
+	int err = vvq->plain ? fill_table(vvq, buf, table, &in_len, true)
+			     : fill_table(vvq, buf, table, &in_len, false);
+
+	if (unlikely(err)) {
+		vring_table_put(vvq, table);
+		return err;
+	}
+	write_desc(vvq, &s->desc[head], table->addr,
+		   table->used * (uint32_t)sizeof(struct vring_desc), VRING_DESC_F_INDIRECT, 0);
 	state->table = table;
-	state->last = s->first_free;
-	state->descs = 1;
+	state->in_len = in_len;
+	commit(vvq, state, 1, head, buf->data, buf->ctx);
 	return 0;
 }
 
 int virtqueue_add_split(struct vring_virtqueue *vvq, const struct vring_buffer *buf)
 {
-	struct vring_desc_state *state = &vvq->state[vvq->split.first_free];
+	uint16_t head = vvq->split.first_free;
+	struct vring_desc_state *state = &vvq->state[head];
 	struct vring_table *table = NULL;
-	int err;
+	uint32_t in_len = 0;
+	int last, err = 0;
 
 	if (unlikely(!vvq->vq.num_free))
 		return -ENOSPC;
 	if (vring_wants_table(vvq, buf->total))
 		table = vring_table_get(vvq, buf->total, buf->gfp);
-	if (unlikely(!table && buf->total > vvq->vq.num_free))
-		return -ENOSPC;
-
-	state->table = NULL;
-	state->in_len = 0;
-	err = table ? add_indirect(vvq, buf, state, table) : add_direct(vvq, buf, state);
-	if (unlikely(err)) {
-		if (table)
-			vring_table_put(vvq, table);
-		return err;
+	if (table) {
+		err = add_indirect(vvq, buf, state, table);
+	} else {
+		if (unlikely(buf->total > vvq->vq.num_free))
+			return -ENOSPC;
+		last = vvq->plain ? add_direct(vvq, buf, &in_len, true)
+				  : add_direct(vvq, buf, &in_len, false);
+		if (unlikely(last < 0))
+			return last;
+		state->in_len = in_len;
+		commit(vvq, state, buf->total, (uint16_t)last, buf->data, buf->ctx);
 	}
-	commit(vvq, state, buf->data, buf->ctx);
-	return 0;
+	if (unlikely(vvq->in_order && !err))
+		vring_order_push(vvq, head);
+	return err;
 }
 
 bool virtqueue_kick_prepare_split(struct vring_virtqueue *vvq)
 {
 	struct vring_split *s = &vvq->split;
-	uint16_t old = (uint16_t)(s->avail_idx - vvq->num_added);
+	uint16_t old = s->published;
 
-	if (!vvq->num_added)
+	if (s->avail_idx == old)
 		return false;
-	vvq->num_added = 0;
+	s->published = s->avail_idx;
 
 	/* Descriptors and ring entries before the index that makes them visible (2.7.13.3.1). */
 	dma_wmb();
@@ -229,7 +242,7 @@ uint16_t vring_next_offset_split(const struct vring_virtqueue *vvq)
 	return vvq->split.avail_idx;
 }
 
-/* --- taking buffers back ------------------------------------------------------------------- */
+/* --- taking buffers back ---------------------------------------------------------------------- */
 
 static void unmap_buf(struct vring_virtqueue *vvq, uint16_t head)
 {
@@ -241,27 +254,29 @@ static void unmap_buf(struct vring_virtqueue *vvq, uint16_t head)
 		unmap_direct(vvq, head, state->descs);
 }
 
-static inline void detach(struct vring_virtqueue *vvq, uint16_t head)
+/* Takes the buffer at @head out of the record: unmaps it and frees its descriptors and its table. */
+static inline void detach(struct vring_virtqueue *vvq, uint16_t head, const bool plain)
 {
 	struct vring_split *s = &vvq->split;
 	struct vring_desc_state *state = &vvq->state[head];
 
-	if (unlikely(vvq->use_map))
+	if (!plain && vvq->use_map)
 		unmap_buf(vvq, head);
-	if (state->table)
+	if (state->table) {
 		vring_table_put(vvq, state->table);
-	if (likely(!vvq->in_order)) {
+		state->table = NULL;
+	}
+	if (plain || !vvq->in_order) {
 		s->next[state->last] = s->first_free;
 		s->first_free = head;
 	}
 	vvq->vq.num_free += state->descs;
-	vvq->in_flight--;
 	state->data = NULL;
 }
 
 void detach_buf_split(struct vring_virtqueue *vvq, uint16_t head)
 {
-	detach(vvq, head);
+	detach(vvq, head, false);
 }
 
 /* Reads the device's index anew. It must not run ahead of what is in flight. */
@@ -272,9 +287,9 @@ static bool refresh_used(struct vring_virtqueue *vvq)
 
 	if (idx == s->last_used)
 		return false;
-	if (unlikely((uint16_t)(idx - s->last_used) > vvq->in_flight)) {
+	if (unlikely((uint16_t)(idx - s->last_used) > vring_in_flight(vvq))) {
 		vring_break(vvq, "used index went from %u to %u with %u in flight", s->last_used,
-			    idx, vvq->in_flight);
+			    idx, vring_in_flight(vvq));
 		return false;
 	}
 	/* The index before the entries that it covers; pairs with the device's barrier. */
@@ -327,7 +342,7 @@ static int next_in_order(struct vring_virtqueue *vvq, uint32_t *len)
 			return -1;
 		s->last_used =
 			(uint16_t)(s->last_used + vring_order_batch(vvq, last, last_len).buffers);
-		if ((uint16_t)(s->device_used - s->last_used) > vvq->in_flight) {
+		if ((uint16_t)(s->device_used - s->last_used) > vring_in_flight(vvq)) {
 			vring_break(vvq, "a batch reaches beyond the used index");
 			return -1;
 		}
@@ -335,29 +350,46 @@ static int next_in_order(struct vring_virtqueue *vvq, uint32_t *len)
 	return vring_order_pop(vvq, len);
 }
 
-void *virtqueue_get_buf_split(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
+/* The next finished buffer, with or without what is out of the ordinary (vring_virtqueue.plain). */
+static inline void *take(struct vring_virtqueue *vvq, unsigned int *len, void **ctx,
+			 const bool plain)
 {
 	struct vring_split *s = &vvq->split;
 	uint32_t written;
 	void *data;
 	int head;
 
-	if (s->last_used == s->device_used && vvq->batch_last < 0 && !refresh_used(vvq))
+	if (s->last_used == s->device_used && (plain || vvq->batch_last < 0) && !refresh_used(vvq))
 		return NULL;
-	if (unlikely(vvq->in_order)) {
+	if (!plain && vvq->in_order)
 		head = next_in_order(vvq, &written);
-	} else {
+	else
 		head = read_used_elem(vvq, &written);
-		s->last_used++;
-	}
 	if (unlikely(head < 0))
 		return NULL;
+	if (plain || !vvq->in_order)
+		s->last_used++;
 
 	data = vvq->state[head].data;
 	if (ctx)
 		*ctx = vvq->state[head].ctx;
 	*len = written;
-	detach(vvq, (uint16_t)head);
+	detach(vvq, (uint16_t)head, plain);
+	vvq->vq.stats.used++;
+	return data;
+}
+
+void *virtqueue_get_buf_split(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
+{
+	return take(vvq, len, ctx, false);
+}
+
+void *virtqueue_get_buf_plain_split(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
+{
+	void *data = take(vvq, len, ctx, true);
+
+	if (vvq->rearm && data)
+		vring_rearm_split(vvq);
 	return data;
 }
 
@@ -424,8 +456,8 @@ bool virtqueue_enable_cb_delayed_split(struct vring_virtqueue *vvq)
 	uint16_t wait_for = 1;
 	uint16_t done;
 
-	if (vvq->event_idx && vvq->in_flight > 1)
-		wait_for = (uint16_t)(vvq->in_flight - vvq->in_flight / 4);
+	if (vvq->event_idx && vring_in_flight(vvq) > 1)
+		wait_for = (uint16_t)(vring_in_flight(vvq) - vring_in_flight(vvq) / 4);
 	enable_at(vvq, (uint16_t)(s->last_used + wait_for - 1));
 	dma_mb(); /* as in virtqueue_poll_split() */
 	done = (uint16_t)(vring16(vvq, READ_ONCE(s->used->idx)) - s->last_used);
