@@ -34,7 +34,13 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 #define __printf(fmt, args) __attribute__((format(printf, fmt, args)))
-#define __must_check	    __attribute__((warn_unused_result))
+#ifndef __noinline /* the C libraries define it alike */
+#define __noinline __attribute__((__noinline__))
+#endif
+#ifndef __always_inline /* for short ways whose constants must fold */
+#define __always_inline inline __attribute__((always_inline))
+#endif
+#define __must_check __attribute__((warn_unused_result))
 #ifndef __packed /* the C libraries define it alike */
 #define __packed __attribute__((__packed__))
 #endif

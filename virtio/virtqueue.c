@@ -7,6 +7,8 @@
  */
 #include "virtio/port.h"
 #include "virtio/vring.h"
+#include "virtio/vring_packed_short.h"
+#include "virtio/vring_split_short.h"
 #include <stdio.h>
 
 /* --- broken queues ---------------------------------------------------------------------------- */
@@ -114,56 +116,74 @@ static int add(struct virtqueue *vq, struct vring_buffer *buf, unsigned int expe
 	return unlikely(err == -ENOSPC) ? no_room(vvq) : err;
 }
 
+__noinline int vring_add_long(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+			      unsigned int out_sgs, unsigned int in_sgs, void *data, void *ctx,
+			      gfp_t gfp)
+{
+	struct vring_buffer buf = {sgs, out_sgs, in_sgs, 0, data, ctx, gfp};
+
+	return add(&vvq->vq, &buf, 0);
+}
+
 int virtqueue_add_sgs(struct virtqueue *vq, struct scatterlist *sgs[], unsigned int out_sgs,
 		      unsigned int in_sgs, void *data, gfp_t gfp)
 {
-	struct vring_buffer buf = {sgs, out_sgs, in_sgs, 0, data, NULL, gfp};
+	struct vring_virtqueue *vvq = to_vvq(vq);
 
-	return add(vq, &buf, 0);
+	if (vvq->way == VRING_WAY_SPLIT)
+		return add_short_split(vvq, sgs, out_sgs, in_sgs, data, gfp);
+	if (vvq->way == VRING_WAY_PACKED)
+		return add_short_packed(vvq, sgs, out_sgs, in_sgs, data, gfp);
+	return vring_add_long(vvq, sgs, out_sgs, in_sgs, data, NULL, gfp);
 }
 
-static __attribute__((noinline)) int add_list(struct virtqueue *vq, struct scatterlist *sg,
-					      unsigned int num, bool in, void *data, void *ctx,
-					      gfp_t gfp)
+static __noinline int add_list(struct virtqueue *vq, struct scatterlist *sg, unsigned int num,
+			       bool in, void *data, void *ctx, gfp_t gfp)
 {
 	struct vring_buffer buf = {&sg, !in, in, 0, data, ctx, gfp};
 
 	return num ? add(vq, &buf, num) : -EINVAL;
 }
 
-/* One list. A buffer of one entry, the case that matters most, takes a straight way, unless there is
- * anything about it that the long way has to look at. */
-static inline int add_one_list(struct virtqueue *vq, struct scatterlist *sg, unsigned int num,
-			       bool in, void *data, void *ctx, gfp_t gfp)
+int vring_add_one_long(struct vring_virtqueue *vvq, struct scatterlist *sg, bool in, void *data,
+		       void *ctx)
 {
-	struct vring_virtqueue *vvq = to_vvq(vq);
-
-	if (unlikely(num != 1 || !vvq->plain || !data || !sg->length || !sg->addr || !sg->last ||
-		     !vq->num_free))
-		return add_list(vq, sg, num, in, data, ctx, gfp);
-	if (vvq->packed)
-		virtqueue_add_one_packed(vvq, sg, in, data, ctx);
-	else
-		virtqueue_add_one_split(vvq, sg, in, data, ctx);
-	return 0;
+	return add_list(&vvq->vq, sg, 1, in, data, ctx, GFP_ATOMIC);
 }
 
+/* A list of a single entry is the case that matters most, and takes a way of its own. */
 int virtqueue_add_outbuf(struct virtqueue *vq, struct scatterlist *sg, unsigned int num, void *data,
 			 gfp_t gfp)
 {
-	return add_one_list(vq, sg, num, false, data, NULL, gfp);
-}
+	struct vring_virtqueue *vvq = to_vvq(vq);
 
-int virtqueue_add_inbuf(struct virtqueue *vq, struct scatterlist *sg, unsigned int num, void *data,
-			gfp_t gfp)
-{
-	return add_one_list(vq, sg, num, true, data, NULL, gfp);
+	if (likely(num == 1)) {
+		if (vvq->way == VRING_WAY_SPLIT)
+			return add_one_split(vvq, sg, false, data, NULL);
+		if (vvq->way == VRING_WAY_PACKED)
+			return add_one_packed(vvq, sg, false, data, NULL);
+	}
+	return add_list(vq, sg, num, false, data, NULL, gfp);
 }
 
 int virtqueue_add_inbuf_ctx(struct virtqueue *vq, struct scatterlist *sg, unsigned int num,
 			    void *data, void *ctx, gfp_t gfp)
 {
-	return add_one_list(vq, sg, num, true, data, ctx, gfp);
+	struct vring_virtqueue *vvq = to_vvq(vq);
+
+	if (likely(num == 1)) {
+		if (vvq->way == VRING_WAY_SPLIT)
+			return add_one_split(vvq, sg, true, data, ctx);
+		if (vvq->way == VRING_WAY_PACKED)
+			return add_one_packed(vvq, sg, true, data, ctx);
+	}
+	return add_list(vq, sg, num, true, data, ctx, gfp);
+}
+
+int virtqueue_add_inbuf(struct virtqueue *vq, struct scatterlist *sg, unsigned int num, void *data,
+			gfp_t gfp)
+{
+	return virtqueue_add_inbuf_ctx(vq, sg, num, data, NULL, gfp);
 }
 
 int vring_map_slow(struct vring_virtqueue *vvq, struct scatterlist *sg, bool in,
@@ -251,8 +271,7 @@ static inline void *take(struct vring_virtqueue *vvq, unsigned int *len, void **
 			   : virtqueue_get_buf_split(vvq, len, ctx);
 }
 
-static __attribute__((noinline)) void *get_buf(struct vring_virtqueue *vvq, unsigned int *len,
-					       void **ctx)
+__noinline void *vring_get_long(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
 {
 	void *data = take(vvq, len, ctx);
 
@@ -261,19 +280,25 @@ static __attribute__((noinline)) void *get_buf(struct vring_virtqueue *vvq, unsi
 	return data;
 }
 
-void *virtqueue_get_buf_ctx(struct virtqueue *vq, unsigned int *len, void **ctx)
+static __always_inline void *get_short(struct virtqueue *vq, unsigned int *len, void **ctx)
 {
 	struct vring_virtqueue *vvq = to_vvq(vq);
 
-	if (unlikely(!vvq->plain))
-		return get_buf(vvq, len, ctx);
-	return vvq->packed ? virtqueue_get_buf_plain_packed(vvq, len, ctx)
-			   : virtqueue_get_buf_plain_split(vvq, len, ctx);
+	if (vvq->way == VRING_WAY_SPLIT)
+		return get_short_split(vvq, len, ctx);
+	if (vvq->way == VRING_WAY_PACKED)
+		return get_short_packed(vvq, len, ctx);
+	return vring_get_long(vvq, len, ctx);
+}
+
+void *virtqueue_get_buf_ctx(struct virtqueue *vq, unsigned int *len, void **ctx)
+{
+	return get_short(vq, len, ctx);
 }
 
 void *virtqueue_get_buf(struct virtqueue *vq, unsigned int *len)
 {
-	return virtqueue_get_buf_ctx(vq, len, NULL);
+	return get_short(vq, len, NULL);
 }
 
 unsigned int virtqueue_get_bufs(struct virtqueue *vq, void *data[], unsigned int len[],

@@ -58,7 +58,7 @@ struct vring_split {
 	uint16_t *used_event;	     /* ours, after avail->ring[] */
 	const uint16_t *avail_event; /* the device's, after used->ring[] */
 	uint16_t *next;		     /* links of the free descriptors and of chains in flight */
-	uint16_t mask;		     /* the size less one */
+	unsigned int mask;	     /* the size less one */
 	uint16_t first_free;
 	uint16_t avail_idx;   /* entries written to avail->ring[] */
 	uint16_t published;   /* ... of which the device knows */
@@ -85,9 +85,9 @@ struct vring_packed {
 struct vring_virtqueue {
 	struct virtqueue vq;
 	bool packed;
-	/* Nothing out of the ordinary: not broken, no mapping, no order to keep, nobody waiting for
-	 * room. The short ways are taken only then; everything else goes the long way. */
-	bool plain;
+	/* The short ways are for a queue with nothing out of the ordinary: not broken, no mapping, no
+	 * order to keep, nobody waiting for room. Everything else goes the long way. */
+	enum { VRING_WAY_LONG, VRING_WAY_SPLIT, VRING_WAY_PACKED } way;
 	bool rearm; /* callbacks and event_idx: each get_buf asks for the next interrupt */
 	bool broken;
 	bool use_map; /* the device has a DMA backend: addresses differ */
@@ -141,10 +141,13 @@ static inline unsigned int vring_in_flight(const struct vring_virtqueue *vvq)
 	return (unsigned int)(vvq->vq.stats.added - vvq->vq.stats.used - vvq->recycled);
 }
 
-/* To be called where one of what vvq->plain and vvq->rearm depend on has changed. */
+/* To be called where one of what vvq->way and vvq->rearm depend on has changed. */
 static inline void vring_update_ways(struct vring_virtqueue *vvq)
 {
-	vvq->plain = !vvq->broken && !vvq->use_map && !vvq->in_order && !vvq->starved;
+	if (vvq->broken || vvq->use_map || vvq->in_order || vvq->starved)
+		vvq->way = VRING_WAY_LONG;
+	else
+		vvq->way = vvq->packed ? VRING_WAY_PACKED : VRING_WAY_SPLIT;
 	vvq->rearm = vvq->callbacks && vvq->event_idx;
 }
 
@@ -205,12 +208,25 @@ static inline void vring_unmap(struct vring_virtqueue *vvq, const struct vring_m
 
 /* --- indirect tables (vring_table.c) ------------------------------------------------------- */
 
-/* Whether a chain of @total goes into a table rather than into the ring. */
-bool vring_wants_table(const struct vring_virtqueue *vvq, unsigned int total);
+/*
+ * Whether a chain of @total goes into a table. A short chain goes into the ring while at least half of
+ * the ring is free, because a table costs the device a read and us a descriptor. A long one, or one in
+ * a ring that fills up, takes a table, so that the ring holds a buffer per descriptor.
+ */
+static inline bool vring_wants_table(const struct vring_virtqueue *vvq, unsigned int total)
+{
+	return vvq->indirect && total > 1 &&
+	       (total > vvq->vq.direct_max || vvq->vq.num_free < vvq->num / 2 + total);
+}
 
 /* A table for @total entries, or NULL: from the pool, or with GFP_KERNEL from the allocator. */
 struct vring_table *vring_table_get(struct vring_virtqueue *vvq, unsigned int total, gfp_t gfp);
-void vring_table_put(struct vring_virtqueue *vvq, struct vring_table *table);
+
+static inline void vring_table_put(struct vring_virtqueue *vvq, struct vring_table *table)
+{
+	table->next = vvq->pool.free;
+	vvq->pool.free = table;
+}
 
 /* Unmaps the first @count entries. */
 void vring_table_unmap(struct vring_virtqueue *vvq, const struct vring_table *table,
@@ -237,17 +253,17 @@ void vring_init_packed(struct vring_virtqueue *vvq, uint16_t *links);
 int virtqueue_add_split(struct vring_virtqueue *vvq, const struct vring_buffer *buf);
 int virtqueue_add_packed(struct vring_virtqueue *vvq, const struct vring_buffer *buf);
 
-/* The short way for a buffer of one entry, on a plain queue with a free descriptor. */
-void virtqueue_add_one_split(struct vring_virtqueue *vvq, const struct scatterlist *sg, bool in,
-			     void *data, void *ctx);
-void virtqueue_add_one_packed(struct vring_virtqueue *vvq, const struct scatterlist *sg, bool in,
-			      void *data, void *ctx);
+/* The long ways (virtqueue.c), for what the short ones (vring_*_short.h) do not handle. */
+int vring_add_one_long(struct vring_virtqueue *vvq, struct scatterlist *sg, bool in, void *data,
+		       void *ctx);
+void *vring_get_long(struct vring_virtqueue *vvq, unsigned int *len, void **ctx);
+int vring_add_long(struct vring_virtqueue *vvq, struct scatterlist *sgs[], unsigned int out_sgs,
+		   unsigned int in_sgs, void *data, void *ctx, gfp_t gfp);
+
 bool virtqueue_kick_prepare_split(struct vring_virtqueue *vvq);
 bool virtqueue_kick_prepare_packed(struct vring_virtqueue *vvq);
 void *virtqueue_get_buf_split(struct vring_virtqueue *vvq, unsigned int *len, void **ctx);
 void *virtqueue_get_buf_packed(struct vring_virtqueue *vvq, unsigned int *len, void **ctx);
-void *virtqueue_get_buf_plain_split(struct vring_virtqueue *vvq, unsigned int *len, void **ctx);
-void *virtqueue_get_buf_plain_packed(struct vring_virtqueue *vvq, unsigned int *len, void **ctx);
 void virtqueue_disable_cb_split(struct vring_virtqueue *vvq);
 void virtqueue_disable_cb_packed(struct vring_virtqueue *vvq);
 unsigned int virtqueue_enable_cb_prepare_split(struct vring_virtqueue *vvq);

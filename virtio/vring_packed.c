@@ -10,6 +10,7 @@
  */
 #include "virtio/vring.h"
 #include "virtio/vring_order.h"
+#include "virtio/vring_packed_short.h"
 #include <arch/barrier.h>
 
 /* --- memory * --------------------------------------------------------------------------------- */
@@ -42,65 +43,6 @@ void vring_init_packed(struct vring_virtqueue *vvq, uint16_t *links)
 
 /* --- offering buffers ------------------------------------------------------------------------- */
 
-/* Moves on to the next descriptor, in the next round after the last (2.8.1). */
-static inline void advance(const struct vring_virtqueue *vvq, uint16_t *at, uint16_t *flags)
-{
-	if (unlikely(++*at == vvq->num)) {
-		*at = 0;
-		*flags ^= VRING_PACKED_DESC_F_AVAIL | VRING_PACKED_DESC_F_USED;
-	}
-}
-
-static inline void write_desc(struct vring_packed_desc *desc, dma_addr_t addr, uint32_t len,
-			      uint16_t id)
-{
-	desc->addr = cpu_to_le64(addr);
-	desc->len = cpu_to_le32(len);
-	desc->id = cpu_to_le16(id);
-}
-
-/* Writes the flags of a buffer's first descriptor: at once where a held one shields it, else later. */
-static inline void write_head_flags(struct vring_packed *p, uint16_t at, unsigned int flags)
-{
-	if (p->num_added) {
-		p->desc[at].flags = cpu_to_le16(flags);
-	} else {
-		p->held_at = at;
-		p->held_flags = (uint16_t)flags;
-	}
-}
-
-/* Enters the buffer @id into the record; next_avail has moved past its descriptors. */
-static inline void commit(struct vring_virtqueue *vvq, uint16_t id, uint16_t first,
-			  unsigned int descs, void *data, void *ctx)
-{
-	struct vring_packed *p = &vvq->pkd;
-	struct vring_desc_state *state = &vvq->state[id];
-
-	state->data = data;
-	state->ctx = ctx;
-	state->descs = (uint16_t)descs;
-	state->last = first;
-	p->first_id = p->next_id[id];
-	p->num_added = (uint16_t)(p->num_added + descs);
-	vvq->vq.num_free -= descs;
-	vvq->vq.stats.added++;
-}
-
-void virtqueue_add_one_packed(struct vring_virtqueue *vvq, const struct scatterlist *sg, bool in,
-			      void *data, void *ctx)
-{
-	struct vring_packed *p = &vvq->pkd;
-	uint16_t at = p->next_avail, id = p->first_id;
-	uint32_t len = sg->length;
-
-	write_desc(&p->desc[at], (uintptr_t)sg->addr, len, id);
-	write_head_flags(p, at, p->avail_flags | (in ? VRING_DESC_F_WRITE : 0u));
-	vvq->state[id].in_len = in ? len : 0;
-	advance(vvq, &p->next_avail, &p->avail_flags);
-	commit(vvq, id, at, 1, data, ctx);
-}
-
 static void unmap_direct(struct vring_virtqueue *vvq, uint16_t at, unsigned int count)
 {
 	if (!vvq->mappings)
@@ -113,8 +55,7 @@ static void unmap_direct(struct vring_virtqueue *vvq, uint16_t at, unsigned int 
 }
 
 /* Writes the chain into the ring itself. Returns 0, or -ENOMEM with nothing mapped. */
-static inline int add_direct(struct vring_virtqueue *vvq, const struct vring_buffer *buf,
-			     uint16_t id, const bool plain)
+static int add_direct(struct vring_virtqueue *vvq, const struct vring_buffer *buf, uint16_t id)
 {
 	struct vring_packed *p = &vvq->pkd;
 	uint16_t first = p->next_avail, at = first, round = p->avail_flags, head_flags = 0;
@@ -128,33 +69,33 @@ static inline int add_direct(struct vring_virtqueue *vvq, const struct vring_buf
 
 		for_each_sg (buf->sgs[list], sg) {
 			unsigned int flags = round | write | (--left ? VRING_DESC_F_NEXT : 0);
-			dma_addr_t addr = (uintptr_t)sg->addr;
+			dma_addr_t addr;
 
-			if (!plain && vring_map(vvq, sg, in, vvq->mappings, at, &addr)) {
+			if (vring_map(vvq, sg, in, vvq->mappings, at, &addr)) {
 				unmap_direct(vvq, first, buf->total - left - 1);
 				return -ENOMEM;
 			}
-			write_desc(&p->desc[at], addr, sg->length, id);
+			packed_write_desc(&p->desc[at], addr, sg->length, id);
 			if (at == first)
 				head_flags = (uint16_t)flags;
 			else
 				p->desc[at].flags = cpu_to_le16(flags);
 			in_len += in ? sg->length : 0;
-			advance(vvq, &at, &round);
+			packed_advance(vvq, &at, &round);
 		}
 	}
 	/* The chain's own head comes after its rest (2.8.6). */
-	write_head_flags(p, first, head_flags);
+	packed_write_head_flags(p, first, head_flags);
 	p->next_avail = at;
 	p->avail_flags = round;
 	vvq->state[id].in_len = in_len;
-	commit(vvq, id, first, buf->total, buf->data, buf->ctx);
+	packed_commit(vvq, id, first, buf->total, buf->data, buf->ctx);
 	return 0;
 }
 
 /* Writes the chain into @table. Returns 0, or -ENOMEM with nothing mapped. */
-static inline int fill_table(struct vring_virtqueue *vvq, const struct vring_buffer *buf,
-			     struct vring_table *table, uint32_t *in_len, const bool plain)
+static int fill_table(struct vring_virtqueue *vvq, const struct vring_buffer *buf,
+		      struct vring_table *table, uint32_t *in_len)
 {
 	struct vring_packed_desc *desc = table->desc;
 	uint16_t at = 0;
@@ -164,13 +105,13 @@ static inline int fill_table(struct vring_virtqueue *vvq, const struct vring_buf
 		struct scatterlist *sg;
 
 		for_each_sg (buf->sgs[list], sg) {
-			dma_addr_t addr = (uintptr_t)sg->addr;
+			dma_addr_t addr;
 
-			if (!plain && vring_map(vvq, sg, in, table->mappings, at, &addr)) {
+			if (vring_map(vvq, sg, in, table->mappings, at, &addr)) {
 				vring_table_unmap(vvq, table, at);
 				return -ENOMEM;
 			}
-			write_desc(&desc[at], addr, sg->length, 0);
+			packed_write_desc(&desc[at], addr, sg->length, 0);
 			/* The only flag that is allowed here (2.8.19). */
 			desc[at].flags = cpu_to_le16(in ? VRING_DESC_F_WRITE : 0);
 			*in_len += in ? sg->length : 0;
@@ -188,20 +129,19 @@ static int add_indirect(struct vring_virtqueue *vvq, const struct vring_buffer *
 	struct vring_packed *p = &vvq->pkd;
 	uint16_t at = p->next_avail;
 	uint32_t in_len = 0;
-	int err = vvq->plain ? fill_table(vvq, buf, table, &in_len, true)
-			     : fill_table(vvq, buf, table, &in_len, false);
+	int err = fill_table(vvq, buf, table, &in_len);
 
 	if (unlikely(err)) {
 		vring_table_put(vvq, table);
 		return err;
 	}
-	write_desc(&p->desc[at], table->addr,
-		   table->used * (uint32_t)sizeof(struct vring_packed_desc), id);
-	write_head_flags(p, at, p->avail_flags | VRING_DESC_F_INDIRECT);
+	packed_write_desc(&p->desc[at], table->addr,
+			  table->used * (uint32_t)sizeof(struct vring_packed_desc), id);
+	packed_write_head_flags(p, at, p->avail_flags | VRING_DESC_F_INDIRECT);
 	vvq->state[id].table = table;
 	vvq->state[id].in_len = in_len;
-	advance(vvq, &p->next_avail, &p->avail_flags);
-	commit(vvq, id, at, 1, buf->data, buf->ctx);
+	packed_advance(vvq, &p->next_avail, &p->avail_flags);
+	packed_commit(vvq, id, at, 1, buf->data, buf->ctx);
 	return 0;
 }
 
@@ -218,10 +158,7 @@ int virtqueue_add_packed(struct vring_virtqueue *vvq, const struct vring_buffer 
 	if (unlikely(!table && buf->total > vvq->vq.num_free))
 		return -ENOSPC;
 
-	if (table)
-		err = add_indirect(vvq, buf, id, table);
-	else
-		err = vvq->plain ? add_direct(vvq, buf, id, true) : add_direct(vvq, buf, id, false);
+	err = table ? add_indirect(vvq, buf, id, table) : add_direct(vvq, buf, id);
 	if (unlikely(vvq->in_order && !err))
 		vring_order_push(vvq, id);
 	return err;
@@ -284,40 +221,16 @@ static void unmap_buf(struct vring_virtqueue *vvq, uint16_t id)
 		unmap_direct(vvq, state->last, state->descs);
 }
 
-/* Takes the buffer @id out of the record: unmaps it and frees its descriptors and its table. */
-static inline void detach(struct vring_virtqueue *vvq, uint16_t id, const bool plain)
-{
-	struct vring_packed *p = &vvq->pkd;
-	struct vring_desc_state *state = &vvq->state[id];
-
-	if (!plain && vvq->use_map)
-		unmap_buf(vvq, id);
-	if (state->table) {
-		vring_table_put(vvq, state->table);
-		state->table = NULL;
-	}
-	p->next_id[id] = p->first_id;
-	p->first_id = id;
-	vvq->vq.num_free += state->descs;
-	state->data = NULL;
-}
-
 void detach_buf_packed(struct vring_virtqueue *vvq, uint16_t id)
 {
-	detach(vvq, id, false);
-}
-
-/* Whether descriptor @at carries the flags of one that was used in the round of @used_flags. */
-static inline bool is_used(const struct vring_virtqueue *vvq, uint16_t at, uint16_t used_flags)
-{
-	const uint16_t both = VRING_PACKED_DESC_F_AVAIL | VRING_PACKED_DESC_F_USED;
-
-	return (le16_to_cpu(READ_ONCE(vvq->pkd.desc[at].flags)) & both) == used_flags;
+	if (vvq->use_map)
+		unmap_buf(vvq, id);
+	packed_forget(vvq, id);
 }
 
 bool more_used_packed(const struct vring_virtqueue *vvq)
 {
-	return vvq->batch_last >= 0 || is_used(vvq, vvq->pkd.next_used, vvq->pkd.used_flags);
+	return vvq->batch_last >= 0 || packed_is_used(vvq, vvq->pkd.next_used, vvq->pkd.used_flags);
 }
 
 /* Reads the used descriptor, once, and checks it. Returns the id, or -1 with the queue broken. */
@@ -342,19 +255,6 @@ static inline int read_used_desc(struct vring_virtqueue *vvq, uint32_t *len)
 	return id;
 }
 
-/* The device skips the descriptors of what it used (2.8.6). */
-static inline void skip_used(struct vring_virtqueue *vvq, unsigned int descs)
-{
-	struct vring_packed *p = &vvq->pkd;
-	unsigned int next = p->next_used + descs;
-
-	if (unlikely(next >= vvq->num)) {
-		next -= vvq->num;
-		p->used_flags ^= VRING_PACKED_DESC_F_AVAIL | VRING_PACKED_DESC_F_USED;
-	}
-	p->next_used = (uint16_t)next;
-}
-
 /* With VIRTIO_F_IN_ORDER: the used descriptor stands for all buffers up to the one it names. */
 static int next_in_order(struct vring_virtqueue *vvq, uint32_t *len)
 {
@@ -364,7 +264,7 @@ static int next_in_order(struct vring_virtqueue *vvq, uint32_t *len)
 
 		if (last < 0)
 			return -1;
-		skip_used(vvq, vring_order_batch(vvq, last, last_len).descs);
+		packed_skip_used(vvq, vring_order_batch(vvq, last, last_len).descs);
 	}
 	return vring_order_pop(vvq, len);
 }
@@ -377,48 +277,28 @@ static uint16_t used_place(const struct vring_virtqueue *vvq)
 	return (uint16_t)(vvq->pkd.next_used | (wrap ? VRING_PACKED_EVENT_F_WRAP : 0));
 }
 
-/* The next finished buffer, with or without what is out of the ordinary (vring_virtqueue.plain). */
-static inline void *take(struct vring_virtqueue *vvq, unsigned int *len, void **ctx,
-			 const bool plain)
+void *virtqueue_get_buf_packed(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
 {
 	uint32_t written;
 	void *data;
 	int id;
 
-	if (!(plain ? is_used(vvq, vvq->pkd.next_used, vvq->pkd.used_flags)
-		    : more_used_packed(vvq)))
+	if (!more_used_packed(vvq))
 		return NULL;
 	/* The flags before the rest of the descriptor; pairs with the device's barrier. */
 	dma_rmb();
-	if (!plain && vvq->in_order)
-		id = next_in_order(vvq, &written);
-	else
-		id = read_used_desc(vvq, &written);
+	id = vvq->in_order ? next_in_order(vvq, &written) : read_used_desc(vvq, &written);
 	if (unlikely(id < 0))
 		return NULL;
-	if (plain || !vvq->in_order)
-		skip_used(vvq, vvq->state[id].descs);
+	if (!vvq->in_order)
+		packed_skip_used(vvq, vvq->state[id].descs);
 
 	data = vvq->state[id].data;
 	if (ctx)
 		*ctx = vvq->state[id].ctx;
 	*len = written;
-	detach(vvq, (uint16_t)id, plain);
+	detach_buf_packed(vvq, (uint16_t)id);
 	vvq->vq.stats.used++;
-	return data;
-}
-
-void *virtqueue_get_buf_packed(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
-{
-	return take(vvq, len, ctx, false);
-}
-
-void *virtqueue_get_buf_plain_packed(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
-{
-	void *data = take(vvq, len, ctx, true);
-
-	if (vvq->rearm && data)
-		vring_rearm_packed(vvq);
 	return data;
 }
 
@@ -469,7 +349,7 @@ bool virtqueue_poll_packed(const struct vring_virtqueue *vvq, unsigned int last_
 	/* Our wish for an interrupt before our look at the descriptor; the device does the
 	 * reverse, with a barrier of its own (2.8.22). */
 	dma_mb();
-	return vvq->batch_last >= 0 || is_used(vvq, at, used_flags);
+	return vvq->batch_last >= 0 || packed_is_used(vvq, at, used_flags);
 }
 
 bool virtqueue_enable_cb_delayed_packed(struct vring_virtqueue *vvq)

@@ -11,6 +11,7 @@
  */
 #include "virtio/vring.h"
 #include "virtio/vring_order.h"
+#include "virtio/vring_split_short.h"
 #include <arch/barrier.h>
 
 /* --- memory * --------------------------------------------------------------------------------- */
@@ -44,48 +45,6 @@ void vring_init_split(struct vring_virtqueue *vvq, uint16_t *links)
 
 /* --- offering buffers ------------------------------------------------------------------------- */
 
-static inline void write_desc(const struct vring_virtqueue *vvq, struct vring_desc *desc,
-			      dma_addr_t addr, uint32_t len, unsigned int flags, uint16_t next)
-{
-	desc->addr = vring64(vvq, addr);
-	desc->len = vring32(vvq, len);
-	desc->flags = vring16(vvq, (uint16_t)flags);
-	desc->next = vring16(vvq, next);
-}
-
-/* Enters the chain that starts at first_free into the record and the ring. */
-static inline void commit(struct vring_virtqueue *vvq, struct vring_desc_state *state,
-			  unsigned int descs, uint16_t last, void *data, void *ctx)
-{
-	struct vring_split *s = &vvq->split;
-	uint16_t head = s->first_free;
-
-	state->data = data;
-	state->ctx = ctx;
-	state->descs = (uint16_t)descs;
-	state->last = last;
-	s->first_free = s->next[last];
-	vvq->vq.num_free -= descs;
-	vvq->vq.stats.added++;
-
-	/* The device looks at this entry only once avail->idx has passed it: at the next kick. */
-	s->avail->ring[s->avail_idx & s->mask] = vring16(vvq, head);
-	s->avail_idx++;
-}
-
-void virtqueue_add_one_split(struct vring_virtqueue *vvq, const struct scatterlist *sg, bool in,
-			     void *data, void *ctx)
-{
-	struct vring_split *s = &vvq->split;
-	uint16_t head = s->first_free;
-	struct vring_desc_state *state = &vvq->state[head];
-	uint32_t len = sg->length;
-
-	write_desc(vvq, &s->desc[head], (uintptr_t)sg->addr, len, in ? VRING_DESC_F_WRITE : 0, 0);
-	state->in_len = in ? len : 0;
-	commit(vvq, state, 1, head, data, ctx);
-}
-
 static void unmap_direct(struct vring_virtqueue *vvq, uint16_t at, unsigned int count)
 {
 	if (!vvq->mappings)
@@ -98,8 +57,7 @@ static void unmap_direct(struct vring_virtqueue *vvq, uint16_t at, unsigned int 
 
 /* Writes the chain into the ring itself. Returns the last descriptor, or -ENOMEM with nothing
  * mapped. */
-static inline int add_direct(struct vring_virtqueue *vvq, const struct vring_buffer *buf,
-			     uint32_t *in_len, const bool plain)
+static int add_direct(struct vring_virtqueue *vvq, const struct vring_buffer *buf, uint32_t *in_len)
 {
 	struct vring_split *s = &vvq->split;
 	uint16_t at = s->first_free, last = at;
@@ -111,16 +69,16 @@ static inline int add_direct(struct vring_virtqueue *vvq, const struct vring_buf
 
 		flags = in ? VRING_DESC_F_WRITE : 0;
 		for_each_sg (buf->sgs[list], sg) {
-			dma_addr_t addr = (uintptr_t)sg->addr;
+			dma_addr_t addr;
 
-			if (!plain && vring_map(vvq, sg, in, vvq->mappings, at, &addr)) {
+			if (vring_map(vvq, sg, in, vvq->mappings, at, &addr)) {
 				unmap_direct(vvq, s->first_free, done);
 				return -ENOMEM;
 			}
 			last = at;
 			at = s->next[at];
-			write_desc(vvq, &s->desc[last], addr, sg->length, flags | VRING_DESC_F_NEXT,
-				   at);
+			split_write_desc(vvq, &s->desc[last], addr, sg->length,
+					 flags | VRING_DESC_F_NEXT, at);
 			*in_len += in ? sg->length : 0;
 			done++;
 		}
@@ -130,8 +88,8 @@ static inline int add_direct(struct vring_virtqueue *vvq, const struct vring_buf
 }
 
 /* Writes the chain into @table. Returns 0, or -ENOMEM with nothing mapped. */
-static inline int fill_table(struct vring_virtqueue *vvq, const struct vring_buffer *buf,
-			     struct vring_table *table, uint32_t *in_len, const bool plain)
+static int fill_table(struct vring_virtqueue *vvq, const struct vring_buffer *buf,
+		      struct vring_table *table, uint32_t *in_len)
 {
 	struct vring_desc *desc = table->desc;
 	unsigned int flags = 0;
@@ -143,14 +101,14 @@ static inline int fill_table(struct vring_virtqueue *vvq, const struct vring_buf
 
 		flags = in ? VRING_DESC_F_WRITE : 0;
 		for_each_sg (buf->sgs[list], sg) {
-			dma_addr_t addr = (uintptr_t)sg->addr;
+			dma_addr_t addr;
 
-			if (!plain && vring_map(vvq, sg, in, table->mappings, at, &addr)) {
+			if (vring_map(vvq, sg, in, table->mappings, at, &addr)) {
 				vring_table_unmap(vvq, table, at);
 				return -ENOMEM;
 			}
-			write_desc(vvq, &desc[at], addr, sg->length, flags | VRING_DESC_F_NEXT,
-				   (uint16_t)(at + 1));
+			split_write_desc(vvq, &desc[at], addr, sg->length,
+					 flags | VRING_DESC_F_NEXT, (uint16_t)(at + 1));
 			*in_len += in ? sg->length : 0;
 			at++;
 		}
@@ -168,18 +126,18 @@ static int add_indirect(struct vring_virtqueue *vvq, const struct vring_buffer *
 	struct vring_split *s = &vvq->split;
 	uint16_t head = s->first_free;
 	uint32_t in_len = 0;
-	int err = vvq->plain ? fill_table(vvq, buf, table, &in_len, true)
-			     : fill_table(vvq, buf, table, &in_len, false);
+	int err = fill_table(vvq, buf, table, &in_len);
 
 	if (unlikely(err)) {
 		vring_table_put(vvq, table);
 		return err;
 	}
-	write_desc(vvq, &s->desc[head], table->addr,
-		   table->used * (uint32_t)sizeof(struct vring_desc), VRING_DESC_F_INDIRECT, 0);
+	split_write_desc(vvq, &s->desc[head], table->addr,
+			 table->used * (uint32_t)sizeof(struct vring_desc), VRING_DESC_F_INDIRECT,
+			 0);
 	state->table = table;
 	state->in_len = in_len;
-	commit(vvq, state, 1, head, buf->data, buf->ctx);
+	split_commit(vvq, state, 1, head, buf->data, buf->ctx);
 	return 0;
 }
 
@@ -200,12 +158,11 @@ int virtqueue_add_split(struct vring_virtqueue *vvq, const struct vring_buffer *
 	} else {
 		if (unlikely(buf->total > vvq->vq.num_free))
 			return -ENOSPC;
-		last = vvq->plain ? add_direct(vvq, buf, &in_len, true)
-				  : add_direct(vvq, buf, &in_len, false);
+		last = add_direct(vvq, buf, &in_len);
 		if (unlikely(last < 0))
 			return last;
 		state->in_len = in_len;
-		commit(vvq, state, buf->total, (uint16_t)last, buf->data, buf->ctx);
+		split_commit(vvq, state, buf->total, (uint16_t)last, buf->data, buf->ctx);
 	}
 	if (unlikely(vvq->in_order && !err))
 		vring_order_push(vvq, head);
@@ -254,29 +211,15 @@ static void unmap_buf(struct vring_virtqueue *vvq, uint16_t head)
 		unmap_direct(vvq, head, state->descs);
 }
 
-/* Takes the buffer at @head out of the record: unmaps it and frees its descriptors and its table. */
-static inline void detach(struct vring_virtqueue *vvq, uint16_t head, const bool plain)
-{
-	struct vring_split *s = &vvq->split;
-	struct vring_desc_state *state = &vvq->state[head];
-
-	if (!plain && vvq->use_map)
-		unmap_buf(vvq, head);
-	if (state->table) {
-		vring_table_put(vvq, state->table);
-		state->table = NULL;
-	}
-	if (plain || !vvq->in_order) {
-		s->next[state->last] = s->first_free;
-		s->first_free = head;
-	}
-	vvq->vq.num_free += state->descs;
-	state->data = NULL;
-}
-
 void detach_buf_split(struct vring_virtqueue *vvq, uint16_t head)
 {
-	detach(vvq, head, false);
+	struct vring_desc_state *state = &vvq->state[head];
+
+	if (vvq->use_map)
+		unmap_buf(vvq, head);
+	if (!vvq->in_order)
+		split_free_chain(&vvq->split, head, state->last);
+	split_forget(vvq, state);
 }
 
 /* Reads the device's index anew. It must not run ahead of what is in flight. */
@@ -350,46 +293,27 @@ static int next_in_order(struct vring_virtqueue *vvq, uint32_t *len)
 	return vring_order_pop(vvq, len);
 }
 
-/* The next finished buffer, with or without what is out of the ordinary (vring_virtqueue.plain). */
-static inline void *take(struct vring_virtqueue *vvq, unsigned int *len, void **ctx,
-			 const bool plain)
+void *virtqueue_get_buf_split(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
 {
 	struct vring_split *s = &vvq->split;
 	uint32_t written;
 	void *data;
 	int head;
 
-	if (s->last_used == s->device_used && (plain || vvq->batch_last < 0) && !refresh_used(vvq))
+	if (s->last_used == s->device_used && vvq->batch_last < 0 && !refresh_used(vvq))
 		return NULL;
-	if (!plain && vvq->in_order)
-		head = next_in_order(vvq, &written);
-	else
-		head = read_used_elem(vvq, &written);
+	head = vvq->in_order ? next_in_order(vvq, &written) : read_used_elem(vvq, &written);
 	if (unlikely(head < 0))
 		return NULL;
-	if (plain || !vvq->in_order)
+	if (!vvq->in_order)
 		s->last_used++;
 
 	data = vvq->state[head].data;
 	if (ctx)
 		*ctx = vvq->state[head].ctx;
 	*len = written;
-	detach(vvq, (uint16_t)head, plain);
+	detach_buf_split(vvq, (uint16_t)head);
 	vvq->vq.stats.used++;
-	return data;
-}
-
-void *virtqueue_get_buf_split(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
-{
-	return take(vvq, len, ctx, false);
-}
-
-void *virtqueue_get_buf_plain_split(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
-{
-	void *data = take(vvq, len, ctx, true);
-
-	if (vvq->rearm && data)
-		vring_rearm_split(vvq);
 	return data;
 }
 

@@ -15,18 +15,6 @@
 #define DESC_BYTES sizeof(struct vring_desc)
 _Static_assert(sizeof(struct vring_packed_desc) == DESC_BYTES, "formats differ");
 
-/*
- * A short chain goes into the ring while at least half of the ring is free, because a table costs
- * the device a read and us a descriptor. A long one, or one in a ring that fills up, takes a table,
- * so that the ring holds a buffer per descriptor.
- */
-bool vring_wants_table(const struct vring_virtqueue *vvq, unsigned int total)
-{
-	if (!vvq->indirect || total < 2)
-		return false;
-	return total > vvq->vq.direct_max || vvq->vq.num_free < vvq->num / 2 + total;
-}
-
 /* Bytes of @count tables of @entries in our own memory: the structures, then the mappings. */
 static size_t record_bytes(const struct vring_virtqueue *vvq, unsigned int count,
 			   unsigned int entries)
@@ -83,12 +71,6 @@ struct vring_table *vring_table_get(struct vring_virtqueue *vvq, unsigned int to
 			return NULL;
 	}
 	return NULL;
-}
-
-void vring_table_put(struct vring_virtqueue *vvq, struct vring_table *table)
-{
-	table->next = vvq->pool.free;
-	vvq->pool.free = table;
 }
 
 void vring_table_unmap(struct vring_virtqueue *vvq, const struct vring_table *table,
