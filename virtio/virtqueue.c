@@ -131,9 +131,9 @@ int virtqueue_add_sgs(struct virtqueue *vq, struct scatterlist *sgs[], unsigned 
 	struct vring_virtqueue *vvq = to_vvq(vq);
 
 	if (vvq->way == VRING_WAY_SPLIT)
-		return add_short_split(vvq, sgs, out_sgs, in_sgs, data, gfp);
+		return virtqueue_add_short_split(vvq, sgs, out_sgs, in_sgs, data, gfp);
 	if (vvq->way == VRING_WAY_PACKED)
-		return add_short_packed(vvq, sgs, out_sgs, in_sgs, data, gfp);
+		return virtqueue_add_short_packed(vvq, sgs, out_sgs, in_sgs, data, gfp);
 	return vring_add_long(vvq, sgs, out_sgs, in_sgs, data, NULL, gfp);
 }
 

@@ -48,7 +48,7 @@ struct vring_desc_state {
 	struct vring_table *table; /* NULL: direct descriptors */
 	uint32_t in_len;	   /* bytes that the device may write */
 	uint16_t descs;		   /* descriptors it takes in the ring */
-	uint16_t last;		   /* split: the last of them; packed: the first */
+	uint16_t last;		   /* split: the last of them; packed: the last id that it takes */
 };
 
 struct vring_split {
@@ -252,6 +252,12 @@ void vring_init_packed(struct vring_virtqueue *vvq, uint16_t *links);
  * queue is not broken and the arguments are sane. Those that add and take back count it. */
 int virtqueue_add_split(struct vring_virtqueue *vvq, const struct vring_buffer *buf);
 int virtqueue_add_packed(struct vring_virtqueue *vvq, const struct vring_buffer *buf);
+
+/* The short ways for chains; those for single entries are in vring_*_short.h. */
+int virtqueue_add_short_split(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+			      unsigned int out_sgs, unsigned int in_sgs, void *data, gfp_t gfp);
+int virtqueue_add_short_packed(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+			       unsigned int out_sgs, unsigned int in_sgs, void *data, gfp_t gfp);
 
 /* The long ways (virtqueue.c), for what the short ones (vring_*_short.h) do not handle. */
 int vring_add_one_long(struct vring_virtqueue *vvq, struct scatterlist *sg, bool in, void *data,

@@ -43,14 +43,182 @@ void vring_init_packed(struct vring_virtqueue *vvq, uint16_t *links)
 
 /* --- offering buffers ------------------------------------------------------------------------- */
 
-static void unmap_direct(struct vring_virtqueue *vvq, uint16_t at, unsigned int count)
+/* A chain that is being written into the ring. */
+struct packed_chain {
+	uint64_t bytes;
+	unsigned int room;
+	uint16_t at, round, id;
+	uint16_t last_flags; /* of the entry written last, without NEXT */
+};
+
+/* Writes the entries of one list, all flags but those of @first, the chain's head, included. Returns
+ * false where one is not as it should be, or does not fit. */
+static __always_inline bool packed_write_list(const struct vring_virtqueue *vvq,
+					      struct packed_chain *chain,
+					      const struct scatterlist *sg, unsigned int write,
+					      uint16_t first)
+{
+	struct vring_packed_desc *ring = vvq->pkd.desc;
+
+	for (;; sg++) {
+		struct vring_packed_desc *desc = &ring[chain->at];
+
+		if (unlikely(!sg->length || !sg->addr || !chain->room))
+			return false;
+		chain->room--;
+		packed_write_desc(desc, (uintptr_t)sg->addr, sg->length, chain->id);
+		chain->last_flags = (uint16_t)(chain->round | write);
+		if (chain->at != first)
+			desc->flags = cpu_to_le16(chain->last_flags | VRING_DESC_F_NEXT);
+		packed_advance(vvq, &chain->at, &chain->round);
+		chain->bytes += sg->length;
+		if (sg->last)
+			return true;
+	}
+}
+
+/* Makes the descriptors after @first, up to @end, unavailable again: their head never was. */
+static __noinline void packed_withdraw(struct vring_virtqueue *vvq, uint16_t first, uint16_t end)
+{
+	const unsigned int both = VRING_PACKED_DESC_F_AVAIL | VRING_PACKED_DESC_F_USED;
+	uint16_t at = first, round = vvq->pkd.avail_flags;
+
+	if (at == end)
+		return;
+	packed_advance(vvq, &at, &round);
+	while (at != end) {
+		vvq->pkd.desc[at].flags = cpu_to_le16(round ^ both);
+		packed_advance(vvq, &at, &round);
+	}
+}
+
+/* Into the ring, by the short way. */
+static inline bool packed_add_direct_short(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+					   unsigned int out_sgs, unsigned int in_sgs, void *data,
+					   unsigned int room)
+{
+	struct vring_packed *p = &vvq->pkd;
+	const uint16_t first = p->next_avail, id = p->first_id;
+	unsigned int head_flags = p->avail_flags | (out_sgs ? 0 : VRING_DESC_F_WRITE);
+	struct packed_chain chain = {0, room, first, p->avail_flags, id, 0};
+	unsigned int descs, last;
+	uint64_t out_bytes;
+
+	for (; out_sgs; out_sgs--)
+		if (!packed_write_list(vvq, &chain, *sgs++, 0, first))
+			goto withdraw;
+	out_bytes = chain.bytes;
+	for (; in_sgs; in_sgs--)
+		if (!packed_write_list(vvq, &chain, *sgs++, VRING_DESC_F_WRITE, first))
+			goto withdraw;
+	if (chain.bytes - 1 >= UINT32_MAX) /* empty, or too long */
+		goto withdraw;
+
+	descs = room - chain.room;
+	last = (chain.at ? chain.at : vvq->num) - 1;
+	if (descs > 1) {
+		head_flags |= VRING_DESC_F_NEXT;
+		p->desc[last].flags = cpu_to_le16(chain.last_flags);
+	}
+	/* The chain's own head comes after its rest (2.8.6). */
+	packed_write_head_flags(p, first, head_flags);
+	p->next_avail = chain.at;
+	p->avail_flags = chain.round;
+	vvq->state[id].in_len = (uint32_t)(chain.bytes - out_bytes);
+	packed_commit(vvq, id, id, descs, data, NULL);
+	return true;
+
+withdraw:
+	packed_withdraw(vvq, first, chain.at);
+	return false;
+}
+
+/* Writes the entries of one list into @table, which has @room. Returns how many, or 0. */
+static __always_inline unsigned int packed_fill_short(struct vring_packed_desc *desc,
+						      const struct scatterlist *sg,
+						      unsigned int room, unsigned int flags,
+						      uint64_t *bytes)
+{
+	for (unsigned int count = 1; count <= room; count++, desc++, sg++) {
+		if (unlikely(!sg->length || !sg->addr))
+			return 0;
+		packed_write_desc(desc, (uintptr_t)sg->addr, sg->length, 0);
+		/* The only flag that is allowed here (2.8.19). */
+		desc->flags = cpu_to_le16(flags);
+		*bytes += sg->length;
+		if (sg->last)
+			return count;
+	}
+	return 0;
+}
+
+/* Into a table, by the short way. */
+static __noinline bool packed_add_table_short(struct vring_virtqueue *vvq,
+					      struct scatterlist *sgs[], unsigned int out_sgs,
+					      unsigned int in_sgs, void *data)
+{
+	struct vring_packed *p = &vvq->pkd;
+	struct vring_table *table = vvq->pool.free;
+	const unsigned int room = MIN(table->capacity, vvq->num);
+	struct vring_packed_desc *desc = table->desc;
+	const uint16_t id = p->first_id, at = p->next_avail;
+	uint64_t out_bytes = 0, in_bytes = 0;
+	unsigned int used = 0;
+
+	for (unsigned int i = 0; i < out_sgs + in_sgs; i++) {
+		bool in = i >= out_sgs;
+		unsigned int count =
+			packed_fill_short(desc + used, sgs[i], room - used,
+					  in ? VRING_DESC_F_WRITE : 0, in ? &in_bytes : &out_bytes);
+
+		if (!count)
+			return false;
+		used += count;
+	}
+	if (out_bytes + in_bytes > UINT32_MAX)
+		return false;
+	vvq->pool.free = table->next;
+	table->used = (uint16_t)used;
+	packed_write_desc(&p->desc[at], table->addr, used * (uint32_t)sizeof(*desc), id);
+	packed_write_head_flags(p, at, p->avail_flags | VRING_DESC_F_INDIRECT);
+	packed_advance(vvq, &p->next_avail, &p->avail_flags);
+	vvq->state[id].table = table;
+	vvq->state[id].in_len = (uint32_t)in_bytes;
+	packed_commit(vvq, id, id, 1, data, NULL);
+	return true;
+}
+
+int virtqueue_add_short_packed(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+			       unsigned int out_sgs, unsigned int in_sgs, void *data, gfp_t gfp)
+{
+	unsigned int room = vvq->vq.num_free;
+	bool done = false;
+
+	if (unlikely(!data || !sgs || !room))
+		return vring_add_long(vvq, sgs, out_sgs, in_sgs, data, NULL, gfp);
+	if (vvq->indirect)
+		room = MIN(room, vvq->vq.direct_max);
+	/* At least an entry a list; a chain that turns out longer than that goes the long way. */
+	if (!vring_wants_table(vvq, out_sgs + in_sgs))
+		done = packed_add_direct_short(vvq, sgs, out_sgs, in_sgs, data, room);
+	else if (vvq->pool.free)
+		done = packed_add_table_short(vvq, sgs, out_sgs, in_sgs, data);
+	if (likely(done))
+		return 0;
+	return vring_add_long(vvq, sgs, out_sgs, in_sgs, data, NULL, gfp);
+}
+
+/*
+ * Mappings are not kept by place: another buffer's return may free the place of one that is still in
+ * flight (2.8.6). So a chain that is mapped takes an id for each descriptor; the first names it.
+ */
+static void unmap_direct(struct vring_virtqueue *vvq, uint16_t id, unsigned int count)
 {
 	if (!vvq->mappings)
 		return;
 	for (; count; count--) {
-		vring_unmap(vvq, &vvq->mappings[at]);
-		if (++at == vvq->num)
-			at = 0;
+		vring_unmap(vvq, &vvq->mappings[id]);
+		id = vvq->pkd.next_id[id];
 	}
 }
 
@@ -59,6 +227,7 @@ static int add_direct(struct vring_virtqueue *vvq, const struct vring_buffer *bu
 {
 	struct vring_packed *p = &vvq->pkd;
 	uint16_t first = p->next_avail, at = first, round = p->avail_flags, head_flags = 0;
+	uint16_t map_id = id, last_id = id;
 	unsigned int left = buf->total;
 	uint32_t in_len = 0;
 
@@ -71,10 +240,13 @@ static int add_direct(struct vring_virtqueue *vvq, const struct vring_buffer *bu
 			unsigned int flags = round | write | (--left ? VRING_DESC_F_NEXT : 0);
 			dma_addr_t addr;
 
-			if (vring_map(vvq, sg, in, vvq->mappings, at, &addr)) {
-				unmap_direct(vvq, first, buf->total - left - 1);
+			if (vring_map(vvq, sg, in, vvq->mappings, map_id, &addr)) {
+				unmap_direct(vvq, id, buf->total - left - 1);
+				packed_withdraw(vvq, first, at);
 				return -ENOMEM;
 			}
+			last_id = map_id;
+			map_id = p->next_id[map_id];
 			packed_write_desc(&p->desc[at], addr, sg->length, id);
 			if (at == first)
 				head_flags = (uint16_t)flags;
@@ -89,7 +261,9 @@ static int add_direct(struct vring_virtqueue *vvq, const struct vring_buffer *bu
 	p->next_avail = at;
 	p->avail_flags = round;
 	vvq->state[id].in_len = in_len;
-	packed_commit(vvq, id, first, buf->total, buf->data, buf->ctx);
+	packed_commit(vvq, id, last_id, buf->total, buf->data, buf->ctx);
+	if (vvq->mappings)
+		p->first_id = map_id;
 	return 0;
 }
 
@@ -141,7 +315,7 @@ static int add_indirect(struct vring_virtqueue *vvq, const struct vring_buffer *
 	vvq->state[id].table = table;
 	vvq->state[id].in_len = in_len;
 	packed_advance(vvq, &p->next_avail, &p->avail_flags);
-	packed_commit(vvq, id, at, 1, buf->data, buf->ctx);
+	packed_commit(vvq, id, id, 1, buf->data, buf->ctx);
 	return 0;
 }
 
@@ -218,14 +392,22 @@ static void unmap_buf(struct vring_virtqueue *vvq, uint16_t id)
 	if (state->table)
 		vring_table_unmap(vvq, state->table, state->table->used);
 	else
-		unmap_direct(vvq, state->last, state->descs);
+		unmap_direct(vvq, id, state->descs);
 }
 
 void detach_buf_packed(struct vring_virtqueue *vvq, uint16_t id)
 {
+	const struct vring_desc_state *state = &vvq->state[id];
+	bool many_ids = vvq->mappings && !state->table && state->descs > 1;
+	uint16_t *links = vvq->pkd.next_id, second = links[id];
+
 	if (vvq->use_map)
 		unmap_buf(vvq, id);
 	packed_forget(vvq, id);
+	if (many_ids) { /* the others between the first and the free ones */
+		links[state->last] = links[id];
+		links[id] = second;
+	}
 }
 
 bool more_used_packed(const struct vring_virtqueue *vvq)

@@ -45,6 +45,118 @@ void vring_init_split(struct vring_virtqueue *vvq, uint16_t *links)
 
 /* --- offering buffers ------------------------------------------------------------------------- */
 
+/* What write_lists() made of a buffer. */
+struct split_chain {
+	unsigned int descs; /* 0: an entry is not as it should be, or there is not room for all */
+	unsigned int last;
+	uint32_t in_len;
+};
+
+/*
+ * Writes all entries into @desc from @at on: by the links of the ring, or in a @table one after the
+ * other. What is not committed after that was never there.
+ */
+static __always_inline struct split_chain
+split_write_lists(const struct vring_virtqueue *vvq, struct vring_desc *desc, unsigned int at,
+		  unsigned int room, struct scatterlist *sgs[], unsigned int out_sgs,
+		  unsigned int in_sgs, const bool table)
+{
+	struct scatterlist **const first_in = sgs + out_sgs, **const end = first_in + in_sgs;
+	const uint16_t *next = vvq->split.next;
+	uint64_t bytes = 0, out_bytes = 0;
+	unsigned int left = room, last = at;
+	struct split_chain none = {0, 0, 0};
+
+	for (; sgs != end; sgs++) {
+		const struct scatterlist *sg = *sgs;
+		unsigned int flags = VRING_DESC_F_NEXT;
+
+		if (sgs >= first_in)
+			flags |= VRING_DESC_F_WRITE;
+		for (;; sg++) {
+			if (unlikely(!sg->length) || unlikely(!sg->addr) || unlikely(!left))
+				return none;
+			left--;
+			last = at;
+			at = table ? at + 1 : next[at];
+			split_write_desc(vvq, &desc[last], (uintptr_t)sg->addr, sg->length, flags,
+					 (uint16_t)at);
+			bytes += sg->length;
+			if (sg->last)
+				break;
+		}
+		if (flags == VRING_DESC_F_NEXT)
+			out_bytes = bytes;
+	}
+	desc[last].flags = vring16(vvq, in_sgs ? VRING_DESC_F_WRITE : 0);
+	if (unlikely(bytes - 1 >= UINT32_MAX)) /* empty, or too long */
+		return none;
+	return (struct split_chain){room - left, last, (uint32_t)(bytes - out_bytes)};
+}
+
+/* Into a table, by the short way. */
+static __noinline bool split_add_table_short(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+					     unsigned int out_sgs, unsigned int in_sgs, void *data)
+{
+	struct vring_split *s = &vvq->split;
+	struct vring_table *table = vvq->pool.free;
+	struct vring_desc_state *state = &vvq->state[s->first_free];
+	struct vring_desc *desc = table->desc;
+	struct split_chain chain = split_write_lists(vvq, desc, 0, MIN(table->capacity, vvq->num),
+						     sgs, out_sgs, in_sgs, true);
+
+	if (unlikely(!chain.descs))
+		return false;
+	vvq->pool.free = table->next;
+	desc[chain.last].next = 0;
+	table->used = (uint16_t)chain.descs;
+	split_write_desc(vvq, &s->desc[s->first_free], table->addr,
+			 chain.descs * (uint32_t)sizeof(struct vring_desc), VRING_DESC_F_INDIRECT,
+			 0);
+	state->table = table;
+	state->in_len = chain.in_len;
+	split_commit(vvq, state, 1, s->first_free, data, NULL);
+	return true;
+}
+
+/* Into the ring, by the short way: up to @room descriptors. */
+static __always_inline bool split_add_direct_short(struct vring_virtqueue *vvq,
+						   struct scatterlist *sgs[], unsigned int out_sgs,
+						   unsigned int in_sgs, void *data,
+						   unsigned int room)
+{
+	struct vring_split *s = &vvq->split;
+	struct vring_desc_state *state = &vvq->state[s->first_free];
+	struct split_chain chain =
+		split_write_lists(vvq, s->desc, s->first_free, room, sgs, out_sgs, in_sgs, false);
+
+	if (unlikely(!chain.descs))
+		return false;
+	state->in_len = chain.in_len;
+	split_commit(vvq, state, chain.descs, (uint16_t)chain.last, data, NULL);
+	return true;
+}
+
+int virtqueue_add_short_split(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+			      unsigned int out_sgs, unsigned int in_sgs, void *data, gfp_t gfp)
+{
+	unsigned int room = vvq->vq.num_free;
+	bool done = false;
+
+	if (unlikely(!data) || unlikely(!sgs) || unlikely(!room))
+		return vring_add_long(vvq, sgs, out_sgs, in_sgs, data, NULL, gfp);
+	if (vvq->indirect)
+		room = MIN(room, vvq->vq.direct_max);
+	/* At least an entry a list; a chain that turns out longer than that goes the long way. */
+	if (!vring_wants_table(vvq, out_sgs + in_sgs))
+		done = split_add_direct_short(vvq, sgs, out_sgs, in_sgs, data, room);
+	else if (vvq->pool.free)
+		done = split_add_table_short(vvq, sgs, out_sgs, in_sgs, data);
+	if (likely(done))
+		return 0;
+	return vring_add_long(vvq, sgs, out_sgs, in_sgs, data, NULL, gfp);
+}
+
 static void unmap_direct(struct vring_virtqueue *vvq, uint16_t at, unsigned int count)
 {
 	if (!vvq->mappings)
