@@ -49,7 +49,7 @@ DEBIAN_PACKAGES := git make gcc libc6-dev binutils \
 	qemu-system-arm ipxe-qemu qemu-utils gdb-multiarch device-tree-compiler \
 	libcmocka-dev libfdt-dev zlib1g-dev \
 	python3 python3-pytest python3-pexpect python3-pytest-xdist \
-	clang-format clang-tidy cppcheck
+	clang-format clang-tidy cppcheck valgrind clang libclang-rt-14-dev gcovr
 
 .PHONY: deps
 deps: ## install the Debian packages that are missing (or say which)
@@ -217,6 +217,97 @@ test-unit: $(UNIT_TESTS) | deps ## run the unit tests alone (host, ASan and UBSa
 test-qemu: all | deps ## run the QEMU tests alone (PYTEST_ARGS='-k blk' chooses)
 	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) --pytest tests/qemu \
 		--pytest-args='$(PYTEST_ARGS)'
+
+# --- fuzzing -------------------------------------------------------------------------------
+
+# clang's libFuzzer. `make fuzz` searches on from tests/fuzz/corpus; what it finds on the way stays in
+# build/fuzz/corpus, and `make fuzz-corpus` puts the smallest set with the same edges into the tree.
+FUZZ_CC      ?= clang-14
+FUZZ_CFLAGS  := $(HOST_CFLAGS) -Wno-bitwise-instead-of-logical \
+	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_TARGETS := $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_SHIPPED := $(filter lib/% virtio/% drivers/virtio/%,$(HOST_SHIPPED))
+FUZZ_SUPPORT := $(filter-out tests/fuzz/fuzz_%.c,$(wildcard tests/fuzz/*.c)) $(HOST_SUPPORT)
+# The drivers give memory up on purpose where a device does not answer: see tests/fuzz/fuzz.c.
+FUZZ_WRAP    := -Wl,--wrap=port_alloc -Wl,--wrap=port_free
+FUZZ_BINS    := $(FUZZ_TARGETS:%=$(B)/fuzz/%)
+SECONDS      ?= 60
+
+$(B)/fuzz/obj/%.o: %.c Makefile | deps
+	@mkdir -p $(@D)
+	@echo "  CC      fuzz $<"
+	@$(FUZZ_CC) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/fuzz/libvireo.a: $(patsubst %.c,$(B)/fuzz/obj/%.o,$(FUZZ_SHIPPED) $(FUZZ_SUPPORT))
+	@rm -f $@
+	@ar rcsD $@ $^
+
+$(FUZZ_BINS): $(B)/fuzz/%: $(B)/fuzz/obj/tests/fuzz/%.o $(B)/fuzz/libvireo.a
+	@echo "  LD      $@"
+	@$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(FUZZ_WRAP) -o $@ $^ -lcmocka -lfdt -lz
+
+# $(1): the target, $(2): options. An input may take 10 s; what fails is kept as build/fuzz/TARGET-*.
+fuzz_command = $(1)=$(B)/fuzz/$(1) -artifact_prefix=$(B)/fuzz/$(1)- -timeout=10 -rss_limit_mb=1024 \
+	-verbosity=0 -print_funcs=0 -print_final_stats=1 -max_len=1024 $(2)
+# What is in the tree, and a few new inputs, the same ones each time.
+FUZZ_SHORT := $(foreach t,$(FUZZ_TARGETS),--command \
+	'$(call fuzz_command,$(t),-seed=1 -runs=20000 tests/fuzz/corpus/$(t))')
+FUZZ_LONG  := $(foreach t,$(FUZZ_TARGETS),--command '$(call fuzz_command,$(t),-use_value_profile=1 \
+	-max_total_time=$(SECONDS) $(B)/fuzz/corpus/$(t) tests/fuzz/corpus/$(t))')
+
+.PHONY: fuzz
+fuzz: $(FUZZ_BINS) | deps ## run each fuzz target SECONDS (60) long, JOBS of them at a time
+	@mkdir -p $(FUZZ_TARGETS:%=$(B)/fuzz/corpus/%)
+	@$(PYTHON) tests/check/run_tests.py --workers $(JOBS) --verbose $(FUZZ_LONG)
+
+.PHONY: fuzz-corpus
+fuzz-corpus: $(FUZZ_BINS) ## after a long fuzz: a new corpus in tests/fuzz/corpus, as small as it can be
+	@for t in $(FUZZ_TARGETS); do \
+		old=$(B)/fuzz/corpus.old/$$t; mkdir -p $$old $(B)/fuzz/corpus/$$t; \
+		mkdir -p tests/fuzz/corpus/$$t; cp -f tests/fuzz/corpus/$$t/* $$old 2>/dev/null; \
+		rm -f tests/fuzz/corpus/$$t/*; \
+		$(B)/fuzz/$$t -merge=1 -use_counters=0 -max_len=1024 -verbosity=0 tests/fuzz/corpus/$$t \
+			$$old $(B)/fuzz/corpus/$$t || exit 1; \
+		echo "$$t: $$(ls tests/fuzz/corpus/$$t | wc -l) files"; \
+	done
+
+# --- coverage ------------------------------------------------------------------------------
+
+# The unit tests once more, not optimised, so that a branch in the source is one in the program.
+COVERAGE_CFLAGS := $(filter-out -O1,$(HOST_CFLAGS)) -O0 --coverage -fprofile-abs-path
+COVERAGE_TESTS  := $(UNIT_TESTS:$(B)/host/%=$(B)/coverage/%)
+
+$(B)/coverage/obj/%.o: %.c Makefile | deps
+	@mkdir -p $(@D)
+	@echo "  CC      coverage $<"
+	@rm -f $(@:.o=.gcda)
+	@$(HOST_CC) $(COVERAGE_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/coverage/libvireo.a: $(patsubst %.c,$(B)/coverage/obj/%.o,$(HOST_SHIPPED) $(HOST_SUPPORT))
+	@rm -f $@
+	@ar rcsD $@ $^
+
+$(B)/coverage/test_%: $(B)/coverage/obj/tests/unit/test_%.o $(B)/coverage/libvireo.a
+	@$(HOST_CC) --coverage -o $@ $^ -lcmocka -lfdt -lz
+
+# Branches of virtio/ that the unit tests take, of those that can be taken at all; see the script.
+COVERAGE_BRANCHES := 95
+.PHONY: coverage
+coverage: $(COVERAGE_TESTS) | deps ## line and branch coverage of virtio/ by the unit tests; fails below 95 % of branches
+	@find $(B)/coverage -name '*.gcda' -delete
+	@$(PYTHON) tests/check/run_tests.py --workers $(JOBS) $(COVERAGE_TESTS)
+	@$(PYTHON) tests/check/coverage.py --minimum $(COVERAGE_BRANCHES) $(B)/coverage
+
+# --- benchmarks ---------------------------------------------------------------------------
+
+BENCH_RING := $(wildcard virtio/v*ring*.c virtio/virtqueue*.c) lib/dma.c lib/dma_direct.c lib/scatterlist.c
+$(B)/bench/ring: tests/bench/ring.c $(BENCH_RING) $(wildcard virtio/*.h lib/*.h) | deps
+	@mkdir -p $(@D)
+	@$(HOST_CC) -std=gnu11 -O2 -g $(WARNINGS) -I. -Ilib/arch/host -o $@ $(filter %.c,$^)
+
+.PHONY: bench-ring
+bench-ring: $(B)/bench/ring ## count what a buffer costs the driver, into docs/PERFORMANCE.md; fails over a bound
+	@$(PYTHON) tests/bench/ring.py $< --write docs/PERFORMANCE.md
 
 # --- checks --------------------------------------------------------------------------------
 
