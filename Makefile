@@ -49,6 +49,7 @@ DEBIAN_PACKAGES := git make gcc libc6-dev binutils \
 	qemu-system-arm ipxe-qemu qemu-utils gdb-multiarch device-tree-compiler \
 	libcmocka-dev libfdt-dev zlib1g-dev \
 	python3 python3-pytest python3-pexpect python3-pytest-xdist \
+	gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user \
 	clang-format clang-tidy cppcheck valgrind clang libclang-rt-14-dev gcovr
 
 .PHONY: deps
@@ -79,7 +80,7 @@ image_objects = $(patsubst %,$(B)/$(1)/obj/%.o,$(basename $(call image_sources,$
 BARE_ONLY    := $(wildcard lib/arch/*/*.c)
 HOST_SHIPPED := $(sort $(filter-out $(BARE_ONLY),$(wildcard lib/*.c virtio/*.c drivers/virtio/*.c \
 	$(patsubst %,apps/shell/%.c,parse lineedit inet netclient hexdump))))
-HOST_SUPPORT := $(wildcard tests/unit/port_host.c tests/device/*.c)
+HOST_SUPPORT := $(wildcard tests/unit/port_host.c tests/unit/vq_model.c tests/device/*.c)
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(B)/host/%,$(wildcard tests/unit/test_*.c))
 
 C_FILES := $(wildcard $(foreach d,boot lib drivers virtio ports apps tests,\
@@ -202,16 +203,32 @@ $(B)/host/test_%: $(B)/host/obj/tests/unit/test_%.o $(B)/host/libvireo.a
 	@echo "  LD      $@"
 	@$(HOST_CC) $(SANITIZE) -o $@ $^ -lcmocka -lfdt -lz
 
+# The queues on a big-endian CPU, under qemu-user.
+BIG_ENDIAN_SOURCES := $(wildcard $(addprefix lib/,dma.c dma_direct.c pages.c scatterlist.c) \
+	virtio/virtqueue*.c virtio/vring_*.c \
+	tests/device/refdev.c tests/device/refdev_split.c tests/device/refdev_packed.c \
+	tests/device/dma_test.c tests/device/violation.c tests/unit/vq_model.c tests/unit/bigendian.c)
+BIG_ENDIAN_RUN := 'qemu-s390x $(B)/s390x/bigendian'
+
+$(B)/s390x/obj/%.o: %.c Makefile | deps
+	@mkdir -p $(@D)
+	@echo "  CC      s390x $<"
+	@s390x-linux-gnu-gcc $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/s390x/bigendian: $(BIG_ENDIAN_SOURCES:%.c=$(B)/s390x/obj/%.o)
+	@echo "  LD      $@"
+	@s390x-linux-gnu-gcc -static -o $@ $^
+
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 2 ? 2 : n > 8 ? 8 : n + 1)))
 
 .PHONY: test
-test: all $(UNIT_TESTS) | deps ## run all tests; the last line is "N passed, N failed"
+test: all $(UNIT_TESTS) $(B)/s390x/bigendian | deps ## run all tests; the last line is "N passed, N failed"
 	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) --pytest tests/qemu \
-		--pytest-args='$(PYTEST_ARGS)' $(UNIT_TESTS)
+		--pytest-args='$(PYTEST_ARGS)' $(FUZZ_SHORT) $(UNIT_TESTS) $(BIG_ENDIAN_RUN)
 
 .PHONY: test-unit
-test-unit: $(UNIT_TESTS) | deps ## run the unit tests alone (host, ASan and UBSan)
-	@$(PYTHON) tests/check/run_tests.py --workers $(JOBS) $(UNIT_TESTS)
+test-unit: $(UNIT_TESTS) $(B)/s390x/bigendian | deps ## run the unit tests alone (host, ASan and UBSan)
+	@$(PYTHON) tests/check/run_tests.py --workers $(JOBS) $(UNIT_TESTS) $(BIG_ENDIAN_RUN)
 
 .PHONY: test-qemu
 test-qemu: all | deps ## run the QEMU tests alone (PYTEST_ARGS='-k blk' chooses)
@@ -249,9 +266,10 @@ $(FUZZ_BINS): $(B)/fuzz/%: $(B)/fuzz/obj/tests/fuzz/%.o $(B)/fuzz/libvireo.a
 # $(1): the target, $(2): options. An input may take 10 s; what fails is kept as build/fuzz/TARGET-*.
 fuzz_command = $(1)=$(B)/fuzz/$(1) -artifact_prefix=$(B)/fuzz/$(1)- -timeout=10 -rss_limit_mb=1024 \
 	-verbosity=0 -print_funcs=0 -print_final_stats=1 -max_len=1024 $(2)
-# What is in the tree, and a few new inputs, the same ones each time.
-FUZZ_SHORT := $(foreach t,$(FUZZ_TARGETS),--command \
-	'$(call fuzz_command,$(t),-seed=1 -runs=20000 tests/fuzz/corpus/$(t))')
+# What is in the tree, and some new inputs, the same ones each time. libFuzzer keeps what it finds in
+# the first folder, which is therefore not the tree's.
+FUZZ_SHORT := $(foreach t,$(FUZZ_TARGETS),--command '$(call fuzz_command,$(t),-seed=1 \
+	-runs=6000 $(B)/fuzz/short/$(t) tests/fuzz/corpus/$(t))')
 FUZZ_LONG  := $(foreach t,$(FUZZ_TARGETS),--command '$(call fuzz_command,$(t),-use_value_profile=1 \
 	-max_total_time=$(SECONDS) $(B)/fuzz/corpus/$(t) tests/fuzz/corpus/$(t))')
 
@@ -260,13 +278,23 @@ fuzz: $(FUZZ_BINS) | deps ## run each fuzz target SECONDS (60) long, JOBS of the
 	@mkdir -p $(FUZZ_TARGETS:%=$(B)/fuzz/corpus/%)
 	@$(PYTHON) tests/check/run_tests.py --workers $(JOBS) --verbose $(FUZZ_LONG)
 
+.PHONY: fuzz-scratch
+fuzz-scratch:
+	@rm -rf $(B)/fuzz/short && mkdir -p $(FUZZ_TARGETS:%=$(B)/fuzz/short/%)
+
+test: $(FUZZ_BINS) fuzz-scratch
+
+.PHONY: test-fuzz
+test-fuzz: $(FUZZ_BINS) fuzz-scratch ## run the fuzz targets over their corpus and a few thousand new inputs
+	@$(PYTHON) tests/check/run_tests.py --workers $(JOBS) $(FUZZ_SHORT)
+
 .PHONY: fuzz-corpus
 fuzz-corpus: $(FUZZ_BINS) ## after a long fuzz: a new corpus in tests/fuzz/corpus, as small as it can be
 	@for t in $(FUZZ_TARGETS); do \
 		old=$(B)/fuzz/corpus.old/$$t; mkdir -p $$old $(B)/fuzz/corpus/$$t; \
 		mkdir -p tests/fuzz/corpus/$$t; cp -f tests/fuzz/corpus/$$t/* $$old 2>/dev/null; \
 		rm -f tests/fuzz/corpus/$$t/*; \
-		$(B)/fuzz/$$t -merge=1 -use_counters=0 -max_len=1024 -verbosity=0 tests/fuzz/corpus/$$t \
+		$(B)/fuzz/$$t -set_cover_merge=1 -use_counters=0 -max_len=1024 tests/fuzz/corpus/$$t \
 			$$old $(B)/fuzz/corpus/$$t || exit 1; \
 		echo "$$t: $$(ls tests/fuzz/corpus/$$t | wc -l) files"; \
 	done
@@ -311,9 +339,9 @@ bench-ring: $(B)/bench/ring ## count what a buffer costs the driver, into docs/P
 
 # --- checks --------------------------------------------------------------------------------
 
-CHECKS := format layers warnings cppcheck analyzer tidy python stack size
+CHECKS := format layers warnings cppcheck analyzer tidy python conformance stack size
 .PHONY: check $(addprefix check-,$(CHECKS))
-check: $(addprefix check-,$(CHECKS)) ## all static checks: format, layers, warnings, cppcheck, analyzer, tidy, stack, size
+check: $(addprefix check-,$(CHECKS)) ## all static checks: format, layers, warnings, cppcheck, analyzer, tidy, conformance, stack, size
 	@echo 'check: clean'
 
 # Another version of clang-format lays some lines out in another way: then it is only a hint.
@@ -361,6 +389,14 @@ $(B)/tidy/%.ok: %.c Makefile | deps
 
 check-python: | deps
 	@$(PYTHON) -c 'import pathlib, sys; [compile(p.read_text(), str(p), "exec") for p in pathlib.Path("tests").rglob("*.py")]'
+
+# Every requirement of the specification has its function and its test; the page says so.
+check-conformance: | deps
+	@$(PYTHON) tests/check/conformance.py --check
+
+.PHONY: conformance-table
+conformance-table: | deps ## make docs/CONFORMANCE.md of tests/requirements.tsv, and check that it is true
+	@$(PYTHON) tests/check/conformance.py
 
 check-stack: all
 	@$(PYTHON) tests/check/stack.py $(ARCHS:%=$(B)/%/obj)

@@ -43,6 +43,20 @@ void dma_unmap_single(struct device *dev, dma_addr_t addr, size_t size, enum dma
 		dev->dma_ops->unmap(dev, addr, size, dir);
 }
 
+size_t dma_max_mapping_size(struct device *dev)
+{
+	if (likely(!dev->dma_ops) || !dev->dma_ops->max_mapping_size)
+		return SIZE_MAX;
+	return dev->dma_ops->max_mapping_size(dev);
+}
+
+size_t dma_mapping_capacity(struct device *dev)
+{
+	if (likely(!dev->dma_ops) || !dev->dma_ops->mapping_capacity)
+		return SIZE_MAX;
+	return dev->dma_ops->mapping_capacity(dev);
+}
+
 dma_addr_t dma_map_page(struct device *dev, void *page, size_t offset, size_t size,
 			enum dma_data_direction dir)
 {

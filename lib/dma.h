@@ -5,7 +5,8 @@
  * identity mapped and coherent.
  *
  * Between map and unmap the buffer belongs to the device. The CPU may look at it only after
- * dma_unmap_*() or dma_sync_single_for_cpu(). All calls may be made in any context, except
+ * dma_unmap_*() or dma_sync_single_for_cpu(); what the device then has not written of a
+ * DMA_FROM_DEVICE buffer is undefined. All calls may be made in any context, except
  * that dma_alloc_coherent() with GFP_KERNEL and dma_free_coherent() need thread context.
  */
 #ifndef LIB_DMA_H
@@ -28,6 +29,9 @@ struct dma_map_ops {
 			     enum dma_data_direction dir);
 	void (*sync_for_device)(struct device *dev, dma_addr_t addr, size_t size,
 				enum dma_data_direction dir);
+	size_t (*max_mapping_size)(struct device *dev); /* NULL: no limit */
+	size_t (*mapping_capacity)(struct device *dev); /* NULL: no limit */
+	bool translated; /* addresses are an IOMMU's, not those of physical memory */
 };
 
 /*
@@ -46,6 +50,13 @@ void dma_free_coherent(struct device *dev, size_t size, void *cpu_addr, dma_addr
 dma_addr_t dma_map_single(struct device *dev, void *ptr, size_t size, enum dma_data_direction dir);
 void dma_unmap_single(struct device *dev, dma_addr_t addr, size_t size,
 		      enum dma_data_direction dir);
+
+/* The largest @size for which a mapping can be expected to succeed; SIZE_MAX: any. */
+size_t dma_max_mapping_size(struct device *dev);
+
+/* How many bytes can be mapped at a time, shared by all users of the backend; SIZE_MAX: any number. A
+ * driver that keeps many buffers mapped leaves most of it to others. */
+size_t dma_mapping_capacity(struct device *dev);
 
 /* As above, for @size bytes at @offset in a page; a "page" here is its CPU address. */
 dma_addr_t dma_map_page(struct device *dev, void *page, size_t offset, size_t size,

@@ -5,8 +5,10 @@
  * are the only state here.
  */
 #include <arch/barrier.h>
+#include "lib/dma.h"
 #include "virtio/port.h"
 #include "virtio/virtio.h"
+#include "virtio/virtio_recovery.h"
 
 static struct list_head devices = LIST_HEAD_INIT(devices);
 static struct list_head drivers = LIST_HEAD_INIT(drivers);
@@ -85,20 +87,25 @@ static uint64_t driver_features(const struct virtio_driver *driver)
 	return features;
 }
 
-/* Steps 4 to 6 of 3.1.1: agree on features, and hear from the device that it accepts them. */
-static int negotiate(struct virtio_device *vdev, const struct virtio_driver *driver)
+/*
+ * 6.1: a device that does not offer ACCESS_PLATFORM goes past any IOMMU and takes physical addresses
+ * only, so a backend that translates is not for it. A bounce pool's addresses are physical:
+ * that backend stays, whatever the device offers.
+ */
+static void choose_addresses(struct virtio_device *vdev)
 {
-	int err;
+	if (virtio_has_feature(vdev, VIRTIO_F_ACCESS_PLATFORM) || !vdev->dev.dma_ops ||
+	    !vdev->dev.dma_ops->translated)
+		return;
+	port_log(LOG_WARNING, "%s: the device goes past the IOMMU", vdev->dev.name);
+	vdev->dev.dma_ops = NULL;
+}
 
-	vdev->device_features = vdev->config->get_features(vdev);
-	vdev->features = vdev->device_features & driver_features(driver);
-	if (driver->validate)
-		driver->validate(vdev);
-	if (!vdev->legacy && !virtio_has_feature(vdev, VIRTIO_F_VERSION_1)) {
-		port_log(LOG_ERROR, "%s: a modern device without VERSION_1", vdev->dev.name);
-		return -EINVAL;
-	}
-	err = vdev->config->finalize_features(vdev);
+/* Steps 5 and 6 of 3.1.1: tell the device our features, and hear that it accepts them. */
+static int agree(struct virtio_device *vdev)
+{
+	int err = vdev->config->finalize_features(vdev);
+
 	if (err || vdev->legacy) /* a legacy device has no FEATURES_OK (3.1.2) */
 		return err;
 	add_status(vdev, VIRTIO_CONFIG_S_FEATURES_OK);
@@ -107,6 +114,39 @@ static int negotiate(struct virtio_device *vdev, const struct virtio_driver *dri
 		return -ENODEV;
 	}
 	return 0;
+}
+
+/* Steps 4 to 6 of 3.1.1. */
+static int negotiate(struct virtio_device *vdev, const struct virtio_driver *driver)
+{
+	vdev->device_features = vdev->config->get_features(vdev);
+	vdev->features = vdev->device_features & driver_features(driver);
+	if (driver->validate)
+		driver->validate(vdev);
+	if (!vdev->legacy && !virtio_has_feature(vdev, VIRTIO_F_VERSION_1)) {
+		port_log(LOG_ERROR, "%s: a modern device without VERSION_1", vdev->dev.name);
+		return -EINVAL;
+	}
+	choose_addresses(vdev);
+	return agree(vdev);
+}
+
+int virtio_renegotiate(struct virtio_device *vdev)
+{
+	add_status(vdev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	add_status(vdev, VIRTIO_CONFIG_S_DRIVER);
+	if (vdev->features & ~vdev->config->get_features(vdev)) {
+		port_log(LOG_ERROR, "%s: the device no longer offers what we agreed on",
+			 vdev->dev.name);
+		return -ENODEV;
+	}
+	return agree(vdev);
+}
+
+void virtio_mark_failed(struct virtio_device *vdev)
+{
+	if (!vdev->stuck)
+		add_status(vdev, VIRTIO_CONFIG_S_FAILED);
 }
 
 /* --- probing and removal -------------------------------------------------------------------- */
@@ -134,8 +174,10 @@ static void probe(struct virtio_device *vdev, const struct virtio_driver *driver
 	int err;
 
 	vdev->driver = driver;
+	virtio_recovery_begin(vdev);
 	vdev->state = VIRTIO_STATE_LIVE;
 	err = initialise(vdev, driver);
+	virtio_recovery_end(vdev, !err);
 	if (!err)
 		return;
 	vdev->driver = NULL;
@@ -144,21 +186,21 @@ static void probe(struct virtio_device *vdev, const struct virtio_driver *driver
 	vdev->error = err;
 	port_log(LOG_ERROR, "%s: %s could not drive it (error %d)", vdev->dev.name, driver->name,
 		 err);
-	if (!vdev->stuck)
-		add_status(vdev, VIRTIO_CONFIG_S_FAILED);
+	virtio_mark_failed(vdev);
 }
 
 static void unbind(struct virtio_device *vdev)
 {
 	const struct virtio_driver *driver = vdev->driver;
 
+	virtio_recovery_begin(vdev);
 	/* First the device stops using memory, then the driver frees it (3.3.1). */
 	virtio_reset_device(vdev);
 	if (driver)
 		driver->remove(vdev);
 	vdev->driver = NULL;
 	vdev->priv = NULL;
-	vdev->state = VIRTIO_STATE_NO_DRIVER;
+	virtio_recovery_end(vdev, false);
 }
 
 int virtio_register_device(struct virtio_device *vdev)
@@ -170,6 +212,7 @@ int virtio_register_device(struct virtio_device *vdev)
 	vdev->index = next_index++;
 	vdev->state = VIRTIO_STATE_NO_DRIVER;
 	list_init(&vdev->vqs);
+	virtio_recovery_init(vdev);
 	list_add_tail(&vdev->node, &devices);
 	list_for_each_entry (driver, &drivers, node) {
 		if (driver->device_id == vdev->id.device) {
@@ -216,7 +259,7 @@ void virtio_config_changed(struct virtio_device *vdev)
 		return;
 	if (vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_NEEDS_RESET) {
 		port_log(LOG_ERROR, "%s: the device needs a reset", vdev->dev.name);
-		virtio_break_device(vdev, -EIO);
+		virtio_needs_recovery(vdev, -EIO);
 		return;
 	}
 	if (vdev->driver && vdev->driver->config_changed)

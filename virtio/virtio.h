@@ -14,6 +14,8 @@
 #include "lib/byteorder.h"
 #include "lib/device.h"
 #include "lib/list.h"
+#include "lib/work.h"
+#include "virtio/port.h"
 #include "virtio/virtqueue.h"
 #include "virtio/wire/virtio.h"
 
@@ -52,17 +54,33 @@ struct virtio_config_ops {
 	int (*find_vqs)(struct virtio_device *vdev, unsigned int nvqs, struct virtqueue *vqs[],
 			const struct virtqueue_info infos[]);
 	void (*del_vqs)(struct virtio_device *vdev);
-	/* Reset of one queue, bounded: 0 or -ETIMEDOUT; and its return to the device with the
-	 * addresses and size that it has then. NULL: the transport has none. */
+	/* Reset of one queue, bounded: 0 or -ETIMEDOUT. NULL: the transport has none. */
 	int (*reset_vq)(struct virtqueue *vq);
+	/* Gives a queue to the device again after the queue's or the device's reset, with the
+	 * addresses and size that it has now: 0, or -EINVAL where the device no longer takes so
+	 * large a queue. NULL: the transport cannot; its devices do not recover. */
 	int (*enable_vq)(struct virtqueue *vq);
 	const char *(*bus_name)(struct virtio_device *vdev); /* e.g. "mmio@a003e00" */
 };
 
 enum virtio_state {
-	VIRTIO_STATE_NO_DRIVER, /* nobody drives it */
-	VIRTIO_STATE_LIVE,	/* DRIVER_OK */
-	VIRTIO_STATE_FAILED,	/* probing failed, or the device needs a reset */
+	VIRTIO_STATE_NO_DRIVER,	 /* nobody drives it */
+	VIRTIO_STATE_LIVE,	 /* DRIVER_OK */
+	VIRTIO_STATE_RECOVERING, /* it failed, and is to be reset and started again */
+	VIRTIO_STATE_FAILED,	 /* probing or recovery failed: given up */
+};
+
+/* A device that fails more often than this within the period is given up. */
+#define VIRTIO_RECOVERY_MAX	  3u
+#define VIRTIO_RECOVERY_PERIOD_NS (10 * NSEC_PER_SEC)
+
+/* The core's record of a device's recoveries (virtio_recovery.c). */
+struct virtio_recovery {
+	struct work work;
+	struct port_lock lock; /* guards busy */
+	bool busy;	       /* somebody probes, recovers or removes the device */
+	unsigned int attempts;
+	uint64_t started_ns[VIRTIO_RECOVERY_MAX]; /* of the last attempts, as a ring */
 };
 
 struct virtio_device {
@@ -82,8 +100,10 @@ struct virtio_device {
 	struct list_head vqs;
 	unsigned int max_queue_size; /* descriptors a queue may have; 0: VIRTIO_QUEUE_SIZE */
 	unsigned int config_changes; /* interrupts for a change of config space */
-	int irq;		     /* for people; negative: none */
-	void *priv;		     /* the driver's */
+	unsigned int recoveries;     /* times that a failed device was brought back */
+	struct virtio_recovery recovery;
+	int irq;    /* for people; negative: none */
+	void *priv; /* the driver's */
 };
 
 struct virtio_driver {
@@ -101,6 +121,20 @@ struct virtio_driver {
 	/* Undoes probe(). The device is reset and its queues idle when it is called: every
 	 * request in flight ends with -ENODEV, all memory and queues are freed. */
 	void (*remove)(struct virtio_device *vdev);
+	/*
+	 * Recovery (virtio_recovery.c), all in thread context; a driver without @freeze and @restore
+	 * has its device given up at once.
+	 * @freeze: the device has been reset, and its queues stay as they were. The driver takes back
+	 * what the device had finished (a broken queue gives nothing), then everything else with
+	 * virtqueue_detach_unused_buf(), and from now on touches no queue.
+	 * @restore: the queues are empty, features and sizes as before, DRIVER_OK is set. The driver
+	 * looks at config space again and offers its buffers. 0, or a negative errno: given up.
+	 * @fail: given up (vdev->error says why), reset, frozen or not. Every request ends with -EIO,
+	 * who waits is woken, new ones are refused. The queues stay until remove(). May be NULL.
+	 */
+	void (*freeze)(struct virtio_device *vdev);
+	int (*restore)(struct virtio_device *vdev);
+	void (*fail)(struct virtio_device *vdev);
 	/* The config space has changed. Interrupt context. May be NULL. */
 	void (*config_changed)(struct virtio_device *vdev);
 };
@@ -116,12 +150,8 @@ int virtio_register_device(struct virtio_device *vdev);
 void virtio_unregister_device(struct virtio_device *vdev);
 
 /* The device reports a change of its configuration, or (DEVICE_NEEDS_RESET) that it has given up:
- * then it is broken with -EIO. Interrupt context. */
+ * then it is to recover. Interrupt context. */
 void virtio_config_changed(struct virtio_device *vdev);
-
-/* Breaks all queues of @vdev, marks it failed with @error (a negative errno), and calls the queues'
- * callbacks so that the driver ends what is in flight. Any context, without the driver's lock. */
-void virtio_break_device(struct virtio_device *vdev, int error);
 
 /* --- for drivers --------------------------------------------------------------------------- */
 
@@ -153,6 +183,20 @@ int virtio_reset_device(struct virtio_device *vdev);
 
 /* Frees all queues. The device must be reset. */
 void virtio_del_vqs(struct virtio_device *vdev);
+
+/*
+ * A live device has failed because of @error (a negative errno): it is reset and started again, or
+ * given up, by a work item. Does nothing for a device that is not live. Any context, also with the
+ * driver's lock held. A queue that breaks calls this itself.
+ */
+void virtio_needs_recovery(struct virtio_device *vdev, int error);
+
+/*
+ * The same at once, for who has waited too long. Returns 0 once the device is live again or given up, and
+ * the driver's restore() or fail() has run; -EBUSY where somebody else is at it, or the device is
+ * neither live nor recovering. Thread context, without the driver's lock; not from done().
+ */
+int virtio_recover(struct virtio_device *vdev, int error);
 
 /* Sets DRIVER_OK. Once; the core does it after probe() unless the driver has. */
 void virtio_device_ready(struct virtio_device *vdev);

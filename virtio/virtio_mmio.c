@@ -277,7 +277,12 @@ static int vm_enable_vq(struct virtqueue *vq)
 	struct virtio_mmio_device *vm = to_vm(vq->vdev);
 
 	reg_write(vm, VIRTIO_MMIO_QUEUE_SEL, vq->index);
-	return activate_modern(vm, vq);
+	if (reg_read(vm, VIRTIO_MMIO_QUEUE_SIZE_MAX) < virtqueue_get_vring_size(vq)) {
+		port_log(LOG_ERROR, "%s: queue %u has become smaller", vm->vdev.dev.name,
+			 vq->index);
+		return -EINVAL;
+	}
+	return vm->vdev.legacy ? activate_legacy(vm, vq) : activate_modern(vm, vq);
 }
 
 static int vm_find_vqs(struct virtio_device *vdev, unsigned int nvqs, struct virtqueue *vqs[],

@@ -92,6 +92,8 @@ const char *virtio_state_name(enum virtio_state state)
 		return "no-driver";
 	case VIRTIO_STATE_LIVE:
 		return "live";
+	case VIRTIO_STATE_RECOVERING:
+		return "recovering";
 	case VIRTIO_STATE_FAILED:
 		return "failed";
 	}

@@ -30,6 +30,7 @@ void vring_break(struct vring_virtqueue *vvq, const char *fmt, ...)
 	mark_broken(vvq);
 	port_log(LOG_ERROR, "%s: queue %u (%s) is broken: %s", vvq->dev->name, vvq->vq.index,
 		 vvq->vq.name, why);
+	virtio_needs_recovery(vvq->vq.vdev, -EIO);
 }
 
 bool virtqueue_is_broken(const struct virtqueue *vq)
@@ -37,26 +38,13 @@ bool virtqueue_is_broken(const struct virtqueue *vq)
 	return to_vvq(vq)->broken;
 }
 
-/* Tells the driver, once, that its queue is broken. */
-static void report_broken(struct vring_virtqueue *vvq)
+void vring_report_broken(struct vring_virtqueue *vvq)
 {
 	if (vvq->broken_reported)
 		return;
 	vvq->broken_reported = true;
 	if (vvq->vq.callback)
 		vvq->vq.callback(&vvq->vq);
-}
-
-void virtio_break_device(struct virtio_device *vdev, int error)
-{
-	struct virtqueue *vq;
-
-	vdev->state = VIRTIO_STATE_FAILED;
-	vdev->error = error;
-	list_for_each_entry (vq, &vdev->vqs, list)
-		mark_broken(to_vvq(vq));
-	list_for_each_entry (vq, &vdev->vqs, list)
-		report_broken(to_vvq(vq));
 }
 
 /* --- offering buffers ------------------------------------------------------------------------- */
@@ -395,7 +383,7 @@ irqreturn_t vring_interrupt(int irq, void *_vq)
 
 	(void)irq;
 	if (unlikely(vvq->broken)) {
-		report_broken(vvq);
+		vring_report_broken(vvq);
 		return IRQ_HANDLED;
 	}
 	if (!(vvq->packed ? more_used_packed(vvq) : more_used_split(vvq))) {
@@ -406,6 +394,6 @@ irqreturn_t vring_interrupt(int irq, void *_vq)
 	if (vq->callback)
 		vq->callback(vq);
 	if (unlikely(vvq->broken)) /* found while it was drained */
-		report_broken(vvq);
+		vring_report_broken(vvq);
 	return IRQ_HANDLED;
 }

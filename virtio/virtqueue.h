@@ -15,7 +15,8 @@
  *
  * Everything that a device writes is checked against the driver's own record. A device that
  * breaks the rules breaks its queue: calls then return -EIO (or NULL, false) and nothing else
- * happens; virtqueue_detach_unused_buf() still returns every token. VIRTIO 1.4, 2.6 to 2.10.
+ * happens; virtqueue_detach_unused_buf() still returns every token. The device is then to recover
+ * (virtio_recovery.c), which makes the queue as new. VIRTIO 1.4, 2.6 to 2.10.
  */
 #ifndef VIRTIO_VIRTQUEUE_H
 #define VIRTIO_VIRTQUEUE_H
@@ -159,7 +160,7 @@ int __must_check virtqueue_set_dma_premapped(struct virtqueue *vq);
 /* The number of descriptors of the ring. */
 unsigned int virtqueue_get_vring_size(const struct virtqueue *vq);
 
-/* Whether the device broke the queue's rules, or virtio_break_device() was called. */
+/* Whether the device broke the queue's rules, or was given up. */
 bool virtqueue_is_broken(const struct virtqueue *vq);
 
 /* Buffers added and not yet taken back. */

@@ -154,6 +154,16 @@ void vring_del_virtqueue(struct virtqueue *vq)
 	port_free(vvq);
 }
 
+int vring_restart(struct vring_virtqueue *vvq)
+{
+	const struct virtio_config_ops *config = vvq->vq.vdev->config;
+
+	if (!config->enable_vq)
+		return -EOPNOTSUPP;
+	init_ring(vvq);
+	return config->enable_vq(&vvq->vq);
+}
+
 /* --- reset and resize of one queue (2.6.1) ---------------------------------------------------- */
 
 static void recycle_all(struct virtqueue *vq, void (*recycle)(struct virtqueue *vq, void *data))
@@ -221,6 +231,7 @@ int virtqueue_set_dma_premapped(struct virtqueue *vq)
 		return -EINVAL;
 	vvq->use_map = true;
 	vvq->premapped = true;
+	vvq->mappings = NULL; /* there will be nothing in them to unmap */
 	vring_update_ways(vvq);
 	return 0;
 }

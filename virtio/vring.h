@@ -165,6 +165,14 @@ struct vring_buffer {
 /* Marks the queue broken and says why. The device did what the specification forbids. */
 void vring_break(struct vring_virtqueue *vvq, const char *fmt, ...) __printf(2, 3);
 
+/* Tells the driver, once, that its queue is broken: calls its callback. Without the driver's lock. */
+void vring_report_broken(struct vring_virtqueue *vvq);
+
+/* Empties the ring of a device that has been reset, and gives the queue to the device again. Nothing is
+ * allocated. Every token must have been taken back. Returns 0 or the transport's error. Thread
+ * context. */
+int vring_restart(struct vring_virtqueue *vvq);
+
 /* Values in the ring: little-endian, or the guest's own byte order on a legacy device. */
 static inline uint16_t vring16(const struct vring_virtqueue *vvq, uint16_t value)
 {

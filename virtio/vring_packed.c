@@ -77,18 +77,16 @@ static __always_inline bool packed_write_list(const struct vring_virtqueue *vvq,
 	}
 }
 
-/* Makes the descriptors after @first, up to @end, unavailable again: their head never was. */
-static __noinline void packed_withdraw(struct vring_virtqueue *vvq, uint16_t first, uint16_t end)
+/* Makes all but the first of the @count descriptors from next_avail on unavailable again: that
+ * one never was, and what was written behind it must not come to life with the next buffer. */
+static __noinline void packed_withdraw(struct vring_virtqueue *vvq, unsigned int count)
 {
 	const unsigned int both = VRING_PACKED_DESC_F_AVAIL | VRING_PACKED_DESC_F_USED;
-	uint16_t at = first, round = vvq->pkd.avail_flags;
+	uint16_t at = vvq->pkd.next_avail, round = vvq->pkd.avail_flags;
 
-	if (at == end)
-		return;
-	packed_advance(vvq, &at, &round);
-	while (at != end) {
-		vvq->pkd.desc[at].flags = cpu_to_le16(round ^ both);
+	for (unsigned int i = 1; i < count; i++) {
 		packed_advance(vvq, &at, &round);
+		vvq->pkd.desc[at].flags = cpu_to_le16(round ^ both);
 	}
 }
 
@@ -129,7 +127,7 @@ static inline bool packed_add_direct_short(struct vring_virtqueue *vvq, struct s
 	return true;
 
 withdraw:
-	packed_withdraw(vvq, first, chain.at);
+	packed_withdraw(vvq, room - chain.room);
 	return false;
 }
 
@@ -242,7 +240,7 @@ static int add_direct(struct vring_virtqueue *vvq, const struct vring_buffer *bu
 
 			if (vring_map(vvq, sg, in, vvq->mappings, map_id, &addr)) {
 				unmap_direct(vvq, id, buf->total - left - 1);
-				packed_withdraw(vvq, first, at);
+				packed_withdraw(vvq, buf->total - left - 1);
 				return -ENOMEM;
 			}
 			last_id = map_id;
@@ -378,9 +376,12 @@ bool virtqueue_kick_prepare_packed(struct vring_virtqueue *vvq)
 
 uint16_t vring_next_offset_packed(const struct vring_virtqueue *vvq)
 {
-	bool wrap = vvq->pkd.avail_flags & VRING_PACKED_DESC_F_AVAIL;
+	const struct vring_packed *p = &vvq->pkd;
+	/* What was added since the kick is not available yet: it begins at the held descriptor. */
+	uint16_t at = p->num_added ? p->held_at : p->next_avail;
+	uint16_t round = p->num_added ? p->held_flags : p->avail_flags;
 
-	return (uint16_t)(vvq->pkd.next_avail | (wrap ? VRING_PACKED_EVENT_F_WRAP : 0));
+	return (uint16_t)(at | (round & VRING_PACKED_DESC_F_AVAIL ? VRING_PACKED_EVENT_F_WRAP : 0));
 }
 
 /* --- taking buffers back ---------------------------------------------------------------------- */
@@ -539,7 +540,7 @@ bool virtqueue_enable_cb_delayed_packed(struct vring_virtqueue *vvq)
 	struct vring_packed *p = &vvq->pkd;
 	uint16_t place = used_place(vvq);
 	unsigned int descs = vvq->num - vvq->vq.num_free;
-	unsigned int at = p->next_used + descs - descs / 4;
+	unsigned int at = p->next_used + descs - descs / 4 - 1;
 	bool wrap = place & VRING_PACKED_EVENT_F_WRAP;
 
 	if (vvq->event_idx && descs > 1) {

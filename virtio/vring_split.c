@@ -308,7 +308,7 @@ bool virtqueue_kick_prepare_split(struct vring_virtqueue *vvq)
 
 uint16_t vring_next_offset_split(const struct vring_virtqueue *vvq)
 {
-	return vvq->split.avail_idx;
+	return vvq->split.published;
 }
 
 /* --- taking buffers back ---------------------------------------------------------------------- */

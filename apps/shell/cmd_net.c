@@ -69,8 +69,11 @@ static int net_info(struct shell *sh, int argc, char **argv)
 		  info.tx_queue_size);
 	sh_printf(sh, "received  %lu frames, %lu bytes, %lu errors, %lu dropped\n", stats.rx_frames,
 		  stats.rx_bytes, stats.rx_errors, stats.rx_dropped);
-	sh_printf(sh, "sent      %lu frames, %lu bytes, %lu refused\n", stats.tx_frames,
+	sh_printf(sh, "sent      %lu frames, %lu bytes, %lu refused", stats.tx_frames,
 		  stats.tx_bytes, stats.tx_full);
+	if (stats.tx_lost)
+		sh_printf(sh, ", %lu lost", stats.tx_lost);
+	sh_puts(sh, "\n");
 	return 0;
 }
 

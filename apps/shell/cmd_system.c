@@ -11,6 +11,8 @@
 #include "apps/shell/fault.h"
 #include "lib/irq.h"
 #include "lib/machine.h"
+#include "lib/memory_encryption.h"
+#include "lib/swiotlb.h"
 #include "lib/timer.h"
 
 #define NAME_COLUMNS 34u
@@ -58,6 +60,30 @@ static void print_range(struct shell *sh, const char *name, uint64_t start, uint
 		  (end - start + 1023) / 1024);
 }
 
+/* The bounce pool, where a device uses one; all use the same. */
+static void print_swiotlb(struct shell *sh)
+{
+	struct virtio_device *vdev;
+
+	virtio_for_each_device (vdev) {
+		const struct io_tlb_mem *mem = dev_io_tlb_mem(&vdev->dev);
+		struct io_tlb_stats stats;
+
+		if (!mem)
+			continue;
+		stats = swiotlb_get_stats(mem);
+		sh_printf(sh,
+			  "swiotlb %lu KiB, used %lu KiB, high-water %lu KiB, maps %lu, "
+			  "exhausted %lu\n",
+			  (unsigned long)(mem->size >> 10), (unsigned long)(stats.used_bytes >> 10),
+			  (unsigned long)(stats.high_water_bytes >> 10), stats.maps,
+			  stats.exhausted);
+		sh_printf(sh, "shared  %lu KiB with devices\n",
+			  (unsigned long)(memory_shared_bytes() >> 10));
+		return;
+	}
+}
+
 static int mem(struct shell *sh, int argc, char **argv)
 {
 	const struct machine_memory *memory = machine_memory();
@@ -74,6 +100,7 @@ static int mem(struct shell *sh, int argc, char **argv)
 	print_range(sh, "heap", memory->heap_start, memory->heap_end);
 	sh_printf(sh, "heap    used %lu bytes, free %lu bytes\n", (unsigned long)heap.uordblks,
 		  (unsigned long)(heap_size - (size_t)heap.uordblks));
+	print_swiotlb(sh);
 	sh_printf(sh, "booted in %s\n", machine_boot_mode());
 	return 0;
 }

@@ -62,6 +62,8 @@ static void print_device(struct shell *sh, struct virtio_device *vdev)
 		  vdev->driver ? vdev->driver->name : "-", virtio_state_name(vdev->state));
 	if (vdev->state == VIRTIO_STATE_FAILED && vdev->error)
 		sh_printf(sh, " (%s)", sh_strerror(vdev->error));
+	if (vdev->recoveries)
+		sh_printf(sh, " recoveries %u", vdev->recoveries);
 	print_queues(sh, vdev);
 	print_features(sh, vdev);
 	sh_puts(sh, "\n");
@@ -132,6 +134,7 @@ static int vq_command(struct shell *sh, int argc, char **argv)
 	sh_printf(sh, "added %lu used %lu kicks %lu notified %lu interrupts %lu spurious %lu\n",
 		  vq->stats.added, vq->stats.used, vq->stats.kicks, vq->stats.notified,
 		  vq->stats.interrupts, vq->stats.spurious);
+	sh_printf(sh, "device recovered %u times\n", vdev->recoveries);
 	return 0;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A disk's life: probed, told of a new capacity, failed, removed. A device that breaks the rules
- * of its queue, or does not answer in time, is reset and stays failed: only a reset makes sure
- * that it no longer writes to the buffers, which can then be given back to their owners.
+ * A disk's life: probed, told of a new capacity, recovered, given up, removed. A device that breaks
+ * the rules of its queue, or does not answer in time, is reset by the core: only a reset makes sure
+ * that it no longer writes to the buffers, which can then be given back to their owners, or be
+ * offered to the device once more.
  */
 #include <inttypes.h>
 #include "drivers/virtio/virtio_blk_private.h"
@@ -13,15 +14,7 @@ static struct virtio_driver blk_driver;
 
 static void blk_work(struct work *work)
 {
-	struct virtio_blk *blk = container_of(work, struct virtio_blk, work);
-	unsigned long state = port_lock(&blk->lock);
-	bool failed = virtio_blk_check_broken(blk) || blk->error;
-
-	port_unlock(&blk->lock, state);
-	if (failed)
-		virtio_blk_fail(blk, -EIO);
-	else
-		virtio_blk_serve(blk->vq);
+	virtio_blk_serve(container_of(work, struct virtio_blk, work)->vq);
 }
 
 /* Requests are aligned to cache lines, which port_alloc() does not promise. */
@@ -36,6 +29,7 @@ static struct virtio_blk *blk_alloc(struct virtio_device *vdev)
 	blk->vdev = vdev;
 	blk->references = 1;
 	port_lock_init(&blk->lock);
+	list_init(&blk->sent);
 	list_init(&blk->pending);
 	list_init(&blk->finished);
 	work_init(&blk->work, blk_work);
@@ -51,35 +45,6 @@ void virtio_blk_put(struct virtio_blk *blk)
 	port_unlock(&blk->lock, state);
 	if (last && !blk->stuck)
 		port_free(blk->allocation);
-}
-
-/* True for the one caller that is to reset the device. */
-static bool blk_claim_reset(struct virtio_blk *blk)
-{
-	unsigned long state = port_lock(&blk->lock);
-	bool claimed = !blk->reset_done && blk->error != -ENODEV;
-
-	blk->reset_done = true;
-	if (!blk->error)
-		blk->error = -EIO;
-	port_unlock(&blk->lock, state);
-	return claimed;
-}
-
-void virtio_blk_fail(struct virtio_blk *blk, int error)
-{
-	struct virtio_device *vdev = blk->vdev;
-
-	if (!blk_claim_reset(blk))
-		return;
-	port_log(LOG_ERROR, "%s: the disk has failed (error %d) and is reset", vdev->dev.name,
-		 error);
-	if (vdev->state == VIRTIO_STATE_LIVE)
-		virtio_break_device(vdev, error);
-	/* Where the device does not even answer the reset, requests end all the same: their owners
-	 * wait. Only our own memory can be kept from being used again. */
-	blk->stuck = virtio_reset_device(vdev) != 0;
-	virtio_blk_end_all(blk, -EIO);
 }
 
 /* --- the driver -------------------------------------------------------------------------- */
@@ -114,7 +79,7 @@ static int blk_probe(struct virtio_device *vdev)
 	if (err)
 		goto free;
 	blk->vq->priv = blk;
-	err = virtio_blk_read_config(blk);
+	err = virtio_blk_read_config(blk, &blk->info);
 	if (err)
 		goto del_vqs;
 	vdev->priv = blk;
@@ -133,19 +98,36 @@ free:
 	return err;
 }
 
+static void blk_freeze(struct virtio_device *vdev)
+{
+	virtio_blk_freeze_queue(vdev->priv);
+}
+
+static int blk_restore(struct virtio_device *vdev)
+{
+	int err = virtio_blk_reread_config(vdev->priv);
+
+	if (!err)
+		virtio_blk_thaw_queue(vdev->priv);
+	return err;
+}
+
+static void blk_fail(struct virtio_device *vdev)
+{
+	virtio_blk_end_all(vdev->priv, -EIO);
+}
+
 static void blk_remove(struct virtio_device *vdev)
 {
 	struct virtio_blk *blk = vdev->priv;
-	unsigned long state = port_lock(&blk->lock);
+	unsigned long state;
 
-	blk->error = -ENODEV;
-	blk->stuck = vdev->stuck;
-	port_unlock(&blk->lock, state);
 	work_cancel(&blk->work);
 	virtio_blk_end_all(blk, -ENODEV);
 
 	state = port_lock(&blk->lock);
 	blk->vq = NULL;
+	blk->stuck = vdev->stuck;
 	port_unlock(&blk->lock, state);
 	vdev->priv = NULL;
 	virtio_del_vqs(vdev);
@@ -164,6 +146,9 @@ static struct virtio_driver blk_driver = {
 	.feature_count = ARRAY_SIZE(blk_features),
 	.probe = blk_probe,
 	.remove = blk_remove,
+	.freeze = blk_freeze,
+	.restore = blk_restore,
+	.fail = blk_fail,
 	.config_changed = blk_config_changed,
 };
 

@@ -56,7 +56,7 @@ struct virtio_blk_request {
 	 * others. */
 	void (*done)(struct virtio_blk_request *req);
 	void *priv; /* the caller's */
-	int status; /* the result: 0, -EIO (the device failed), -EOPNOTSUPP (the device
+	int status; /* the result: 0, -EIO (it failed, or the device did for good), -EOPNOTSUPP (the device
 		       does not know the request), -ERANGE (the disk shrank meanwhile),
 		       -ENODEV (it is gone) */
 
@@ -79,7 +79,9 @@ void virtio_blk_get_info(struct virtio_blk *blk, struct virtio_blk_info *info);
 
 /*
  * Starts @req. Never blocks: a request for which the ring has no room waits in the driver and is
- * sent when room comes back. Returns 0 (@done will be called), or an error after which it will
+ * sent when room comes back. Where the device fails and can be recovered (virtio_recovery.c), what it
+ * has not finished is sent to it once more, in the same order; it may have been carried out
+ * before. Returns 0 (@done will be called), or an error after which it will
  * not: -EINVAL (a field out of range, no done), -ERANGE (beyond the end of the disk), -EROFS,
  * -ENOMEM (the buffer cannot be mapped), -EIO (the device has failed), -ENODEV (it is gone).
  * A FLUSH where there is no cache to flush succeeds without asking the device. Any context.
@@ -96,8 +98,8 @@ void virtio_blk_kick(struct virtio_blk *blk);
 /*
  * Blocking forms: any number of sectors, split into requests as needed, @timeout_ns (above 0)
  * for the whole. 0 or a negative errno as above; -EBUSY (another blocking call on this disk has
- * not returned); or -ETIMEDOUT: then the device is reset so that it cannot touch @buf any more,
- * and the disk fails. Thread context.
+ * not returned); or -ETIMEDOUT: then the device has been reset, so that it cannot touch @buf any more,
+ * and started again. Thread context.
  */
 int __must_check virtio_blk_read(struct virtio_blk *blk, uint64_t sector, void *buf,
 				 uint32_t sectors, uint64_t timeout_ns);

@@ -7,6 +7,7 @@
  */
 #include <inttypes.h>
 #include "drivers/virtio/virtio_blk_private.h"
+#include "lib/dma.h"
 
 /* Blocks above this are no block size but a mistake. */
 #define BLK_SIZE_MAX (1u << 20)
@@ -35,9 +36,9 @@ int virtio_blk_read_capacity(struct virtio_device *vdev, uint64_t *capacity)
 
 /* A device without SEG_MAX promises no more than one. 0 would forbid data altogether; devices that
  * say so mean one. */
-static uint32_t blk_seg_max(struct virtio_blk *blk)
+static uint32_t blk_seg_max(const struct virtio_blk *blk, const struct virtio_blk_info *info)
 {
-	uint32_t most = MIN(blk->info.queue_size - BLK_FRAME_DESCRIPTORS, VIRTIO_BLK_MAX_SEGS);
+	uint32_t most = MIN(info->queue_size - BLK_FRAME_DESCRIPTORS, VIRTIO_BLK_MAX_SEGS);
 	uint32_t seg_max = 1;
 
 	if (virtio_has_feature(blk->vdev, VIRTIO_BLK_F_SEG_MAX))
@@ -49,13 +50,18 @@ static uint32_t blk_seg_max(struct virtio_blk *blk)
 	return MIN(seg_max, most);
 }
 
-static uint32_t blk_size_max(struct virtio_blk *blk)
+/* No segment is longer than what can be mapped. */
+static uint32_t blk_size_max(const struct virtio_blk *blk)
 {
-	const uint32_t most = VIRTIO_BLK_MAX_SECTORS * VIRTIO_BLK_SECTOR_SIZE;
+	const size_t mappable = dma_max_mapping_size(&blk->vdev->dev);
+	uint32_t most = VIRTIO_BLK_MAX_SECTORS * VIRTIO_BLK_SECTOR_SIZE;
+	uint32_t size_max = most;
 
-	if (!virtio_has_feature(blk->vdev, VIRTIO_BLK_F_SIZE_MAX))
-		return most;
-	return MIN(virtio_cread32(blk->vdev, VIRTIO_BLK_CONFIG_SIZE_MAX), most);
+	/* Read once: the device could answer something else the second time. */
+	if (virtio_has_feature(blk->vdev, VIRTIO_BLK_F_SIZE_MAX))
+		size_max = virtio_cread32(blk->vdev, VIRTIO_BLK_CONFIG_SIZE_MAX);
+	most = (uint32_t)MIN(mappable, (size_t)most);
+	return MIN(size_max, most);
 }
 
 static uint32_t blk_block_size(struct virtio_device *vdev)
@@ -109,11 +115,15 @@ static void blk_read_cache(struct virtio_device *vdev, struct virtio_blk_info *i
 		info->writeback = virtio_cread8(vdev, VIRTIO_BLK_CONFIG_WRITEBACK) != 0;
 }
 
-/* Segments times their size, in whole blocks where a block fits: a transfer that we split at
- * this size then stays aligned if it started so. Returns 0 where not even a sector fits. */
-static uint32_t blk_max_request_sectors(const struct virtio_blk_info *info)
+/* Segments times their size, but not more than a quarter of what can be mapped at a time, so that a
+ * request finds room once others are done. In whole blocks where a block fits: a transfer that we
+ * split at this size then stays aligned if it started so. Returns 0 where not even a sector
+ * fits. */
+static uint32_t blk_max_request_sectors(const struct virtio_blk *blk,
+					const struct virtio_blk_info *info)
 {
-	uint64_t bytes = (uint64_t)info->seg_max * info->size_max;
+	uint64_t bytes = MIN((uint64_t)info->seg_max * info->size_max,
+			     dma_mapping_capacity(&blk->vdev->dev) / 4);
 	uint64_t sectors = MIN(bytes / VIRTIO_BLK_SECTOR_SIZE, VIRTIO_BLK_MAX_SECTORS);
 	uint32_t block_sectors = info->block_size / VIRTIO_BLK_SECTOR_SIZE;
 
@@ -122,10 +132,9 @@ static uint32_t blk_max_request_sectors(const struct virtio_blk_info *info)
 	return (uint32_t)sectors;
 }
 
-int virtio_blk_read_config(struct virtio_blk *blk)
+int virtio_blk_read_config(const struct virtio_blk *blk, struct virtio_blk_info *info)
 {
 	struct virtio_device *vdev = blk->vdev;
-	struct virtio_blk_info *info = &blk->info;
 	int err;
 
 	info->queue_size = virtqueue_get_vring_size(blk->vq);
@@ -139,9 +148,9 @@ int virtio_blk_read_config(struct virtio_blk *blk)
 	if (err)
 		return err;
 	info->block_size = blk_block_size(vdev);
-	info->seg_max = blk_seg_max(blk);
+	info->seg_max = blk_seg_max(blk, info);
 	info->size_max = blk_size_max(blk);
-	info->max_request_sectors = blk_max_request_sectors(info);
+	info->max_request_sectors = blk_max_request_sectors(blk, info);
 	if (info->max_request_sectors == 0) {
 		port_log(LOG_ERROR,
 			 "%s: %" PRIu32 " segments of %" PRIu32 " bytes do not hold a sector",
@@ -151,5 +160,25 @@ int virtio_blk_read_config(struct virtio_blk *blk)
 	blk_read_geometry(vdev, info);
 	blk_read_topology(vdev, info);
 	blk_read_cache(vdev, info);
+	return 0;
+}
+
+int virtio_blk_reread_config(struct virtio_blk *blk)
+{
+	struct virtio_blk_info info = {0};
+	unsigned long state;
+	int err = virtio_blk_read_config(blk, &info);
+
+	if (err)
+		return err;
+	if (info.seg_max < blk->info.seg_max || info.size_max < blk->info.size_max ||
+	    info.max_request_sectors < blk->info.max_request_sectors) {
+		port_log(LOG_ERROR, "%s: the disk takes smaller requests than before its reset",
+			 blk->vdev->dev.name);
+		return -EINVAL;
+	}
+	state = port_lock(&blk->lock);
+	blk->info = info;
+	port_unlock(&blk->lock, state);
 	return 0;
 }

@@ -20,6 +20,7 @@
 /* State of the blocking calls, of which one runs at a time. Guarded by virtio_blk.lock. */
 struct virtio_blk_sync {
 	bool busy;		 /* a call is under way */
+	bool late;		 /* ... past its deadline: recovery ends its requests */
 	uint32_t free;		 /* bit n: request[n] is free */
 	int status;		 /* the first error, or 0 */
 	struct port_event event; /* a request is over */
@@ -36,11 +37,12 @@ struct virtio_blk {
 	struct port_lock lock;
 	struct virtio_blk_info info;
 	int error;		  /* 0: works; -EIO: failed; -ENODEV: removed */
-	bool reset_done;	  /* a failed device has been reset */
+	bool frozen;		  /* being recovered: nothing goes into the ring */
 	bool stuck;		  /* it did not answer a reset, and may still write to our memory */
 	bool unkicked;		  /* buffers were added since the last kick */
 	unsigned int completing;  /* rounds that call done() now, and kick afterwards */
 	unsigned int references;  /* probe's, and a blocking call's: the last one frees */
+	struct list_head sent;	  /* requests in the ring, in the order in which they went in */
 	struct list_head pending; /* requests for which the ring had no room */
 	struct list_head finished; /* over, done() not called yet */
 	struct work work;	   /* what an interrupt leaves to a thread */
@@ -49,18 +51,18 @@ struct virtio_blk {
 
 /* --- virtio_blk.c ------------------------------------------------------------------------ */
 
-/* Resets the device for good because of @error (a negative errno); what is in flight or pending
- * ends with -EIO. Thread context. */
-void virtio_blk_fail(struct virtio_blk *blk, int error);
-
 /* Drops a reference; the last one frees @blk. Thread context. */
 void virtio_blk_put(struct virtio_blk *blk);
 
 /* --- virtio_blk_config.c ----------------------------------------------------------------- */
 
-/* Reads and checks the config space. Needs vq. Returns 0, -EAGAIN or -EINVAL (such a disk is of
- * no use). */
-int virtio_blk_read_config(struct virtio_blk *blk);
+/* Reads and checks the config space into @info. Needs vq. Returns 0, -EAGAIN or -EINVAL (such a disk
+ * is of no use). */
+int virtio_blk_read_config(const struct virtio_blk *blk, struct virtio_blk_info *info);
+
+/* The same after a reset. The capacity may be another; limits that requests may have been made for must
+ * not be: -EINVAL. */
+int virtio_blk_reread_config(struct virtio_blk *blk);
 
 /* The capacity in sectors as the device says now, below 2^55 so that it has a size in bytes.
  * Returns 0, or -EAGAIN with *@capacity unchanged. Any context. */
@@ -75,14 +77,21 @@ int virtio_blk_check_range(const struct virtio_blk *blk, enum virtio_blk_op op, 
 /* The queue's callback: a bounded number of rounds, the rest is left to the work item. */
 void virtio_blk_serve(struct virtqueue *vq);
 
-/* Where the queue is broken: refuses new requests and schedules the reset. Under the lock. */
-bool virtio_blk_check_broken(struct virtio_blk *blk);
+/* Recovery, after the reset: what is finished is collected, all else waits in order; and the way
+ * back. */
+void virtio_blk_freeze_queue(struct virtio_blk *blk);
+void virtio_blk_thaw_queue(struct virtio_blk *blk);
 
-/* Ends every request with @error. The device must be reset: it uses no buffer any more. */
+/* Refuses new requests with @error from now on, and ends every one that is under way with it. The
+ * device must be reset: it uses no buffer any more. */
 void virtio_blk_end_all(struct virtio_blk *blk, int error);
 
 /* --- virtio_blk_sync.c ------------------------------------------------------------------- */
 
 void virtio_blk_sync_init(struct virtio_blk_sync *sync);
+
+/* Whether @req is of a blocking call that waits no longer: it must not be sent again. Under the
+ * lock. */
+bool virtio_blk_sync_gave_up(const struct virtio_blk *blk, const struct virtio_blk_request *req);
 
 #endif

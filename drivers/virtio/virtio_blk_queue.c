@@ -48,16 +48,10 @@ static int blk_check_fields(const struct virtio_blk *blk, const struct virtio_bl
 	return -EINVAL;
 }
 
-bool virtio_blk_check_broken(struct virtio_blk *blk)
+/* Whether the ring is out of use until recovery is over: requests wait. Under the lock. */
+static bool blk_is_blocked(const struct virtio_blk *blk)
 {
-	if (!blk->vq || !virtqueue_is_broken(blk->vq))
-		return false;
-	if (!blk->error)
-		blk->error = -EIO;
-	/* A reset waits, and we may be in an interrupt. */
-	if (!blk->reset_done)
-		work_schedule(&blk->work);
-	return true;
+	return blk->frozen || virtqueue_is_broken(blk->vq);
 }
 
 /* --- into the ring ----------------------------------------------------------------------- */
@@ -131,18 +125,21 @@ static int blk_add_to_ring(struct virtio_blk *blk, struct virtio_blk_request *re
 	return virtqueue_add_sgs(blk->vq, sgs, out, in, req, GFP_ATOMIC);
 }
 
-/* Returns 0, -EAGAIN (once something comes back there will be room), -ENOMEM, -EIO. */
+/* Returns 0, -EAGAIN (once something comes back, or recovery is over, there will be room), -ENOMEM,
+ * -EIO. */
 static int blk_send(struct virtio_blk *blk, struct virtio_blk_request *req)
 {
-	int err = blk_add_to_ring(blk, req);
+	int err;
 
+	if (blk_is_blocked(blk))
+		return -EAGAIN;
+	err = blk_add_to_ring(blk, req);
 	if (!err) {
 		blk->unkicked = true;
 		return 0;
 	}
 	if ((err == -ENOSPC || err == -ENOMEM) && virtqueue_in_flight(blk->vq) > 0)
 		return -EAGAIN;
-	virtio_blk_check_broken(blk);
 	return err == -ENOMEM ? -ENOMEM : -EIO;
 }
 
@@ -150,21 +147,17 @@ static int blk_send(struct virtio_blk *blk, struct virtio_blk_request *req)
  * done() functions run, their round kicks for all. */
 static bool blk_kick_prepare(struct virtio_blk *blk)
 {
-	if (!blk->unkicked || blk->completing > 0 || blk->error)
+	if (!blk->unkicked || blk->completing > 0 || blk->error || blk_is_blocked(blk))
 		return false;
 	blk->unkicked = false;
 	return virtqueue_kick_prepare(blk->vq);
 }
 
+/* A queue that cannot be notified is broken, and what is in it is sent again by recovery. */
 static void blk_notify(struct virtio_blk *blk, bool notify)
 {
-	unsigned long state;
-
-	if (!notify || virtqueue_notify(blk->vq))
-		return;
-	state = port_lock(&blk->lock);
-	virtio_blk_check_broken(blk);
-	port_unlock(&blk->lock, state);
+	if (notify)
+		(void)virtqueue_notify(blk->vq);
 }
 
 /* Notes the result of @req; done() is called by the next round. */
@@ -189,9 +182,9 @@ static int blk_start(struct virtio_blk *blk, struct virtio_blk_request *req)
 	blk_fill_header(blk, req);
 	/* Nobody overtakes those who wait already. */
 	err = list_empty(&blk->pending) ? blk_send(blk, req) : -EAGAIN;
-	if (err != -EAGAIN)
+	if (err && err != -EAGAIN)
 		return err;
-	list_add_tail(&req->node, &blk->pending);
+	list_add_tail(&req->node, err ? &blk->pending : &blk->sent);
 	return 0;
 }
 
@@ -257,8 +250,10 @@ static void blk_collect(struct virtio_blk *blk)
 	struct virtio_blk_request *req;
 	unsigned int len;
 
-	while ((req = virtqueue_get_buf(blk->vq, &len)) != NULL)
+	while ((req = virtqueue_get_buf(blk->vq, &len)) != NULL) {
+		list_del_init(&req->node);
 		blk_finish(blk, req, blk_result(blk, req, len));
+	}
 }
 
 static struct virtio_blk_request *blk_first(struct list_head *list)
@@ -280,6 +275,8 @@ static void blk_send_pending(struct virtio_blk *blk)
 		list_del_init(&req->node);
 		if (err)
 			blk_finish(blk, req, err);
+		else
+			list_add_tail(&req->node, &blk->sent);
 	}
 }
 
@@ -311,9 +308,11 @@ static void blk_begin_round(struct virtio_blk *blk, struct list_head *over)
 	unsigned long state = port_lock(&blk->lock);
 	bool notify;
 
-	virtqueue_disable_cb(blk->vq);
-	blk_collect(blk);
-	blk_send_pending(blk);
+	if (!blk->frozen) {
+		virtqueue_disable_cb(blk->vq);
+		blk_collect(blk);
+		blk_send_pending(blk);
+	}
 	blk_move_all(&blk->finished, over);
 	notify = blk_kick_prepare(blk);
 	blk->completing++;
@@ -329,7 +328,7 @@ static bool blk_end_round(struct virtio_blk *blk)
 
 	blk->completing--;
 	notify = blk_kick_prepare(blk);
-	if (!virtio_blk_check_broken(blk))
+	if (!blk_is_blocked(blk) && !blk->error)
 		more = !virtqueue_enable_cb(blk->vq) || !list_empty(&blk->finished);
 	port_unlock(&blk->lock, state);
 	blk_notify(blk, notify);
@@ -352,14 +351,59 @@ void virtio_blk_serve(struct virtqueue *vq)
 	work_schedule(&blk->work);
 }
 
+/* --- recovery and the end ------------------------------------------------------------------ */
+
+/* Takes everything out of the ring, which the device no longer uses, to the head of those who wait. */
+static void blk_take_back(struct virtio_blk *blk)
+{
+	while (blk->vq && virtqueue_detach_unused_buf(blk->vq))
+		;
+	blk_move_all(&blk->pending, &blk->sent);
+	blk_move_all(&blk->sent, &blk->pending);
+}
+
+static void blk_end_those_given_up(struct virtio_blk *blk)
+{
+	struct virtio_blk_request *req, *next;
+
+	list_for_each_entry_safe (req, next, &blk->pending, node) {
+		if (!virtio_blk_sync_gave_up(blk, req))
+			continue;
+		list_del_init(&req->node);
+		blk_finish(blk, req, -ETIMEDOUT);
+	}
+}
+
+void virtio_blk_freeze_queue(struct virtio_blk *blk)
+{
+	unsigned long state = port_lock(&blk->lock);
+
+	blk->frozen = true;
+	blk->unkicked = false;
+	blk_collect(blk);
+	blk_take_back(blk);
+	blk_end_those_given_up(blk);
+	port_unlock(&blk->lock, state);
+}
+
+/* A round of its own does the rest: sends what waits, calls done() for what is over. */
+void virtio_blk_thaw_queue(struct virtio_blk *blk)
+{
+	unsigned long state = port_lock(&blk->lock);
+
+	blk->frozen = false;
+	port_unlock(&blk->lock, state);
+	virtio_blk_serve(blk->vq);
+}
+
 void virtio_blk_end_all(struct virtio_blk *blk, int error)
 {
 	struct list_head over = LIST_HEAD_INIT(over);
 	struct virtio_blk_request *req;
 	unsigned long state = port_lock(&blk->lock);
 
-	while (blk->vq && (req = virtqueue_detach_unused_buf(blk->vq)) != NULL)
-		blk_finish(blk, req, error);
+	blk->error = error;
+	blk_take_back(blk);
 	while (!list_empty(&blk->pending)) {
 		req = blk_first(&blk->pending);
 		list_del_init(&req->node);

@@ -52,6 +52,7 @@ static int sync_begin(struct virtio_blk *blk, const struct transfer *transfer)
 					     transfer->sectors);
 	if (!err) {
 		blk->sync.busy = true;
+		blk->sync.late = false;
 		blk->sync.status = 0;
 		blk->references++;
 	}
@@ -149,10 +150,27 @@ static uint64_t time_left(uint64_t deadline)
 	return deadline > now ? deadline - now : 0;
 }
 
+bool virtio_blk_sync_gave_up(const struct virtio_blk *blk, const struct virtio_blk_request *req)
+{
+	return blk->sync.late && req->done == sync_done;
+}
+
+/* The deadline has passed: recovery takes our requests from the device. */
+static void sync_abort(struct virtio_blk *blk)
+{
+	unsigned long state = port_lock(&blk->lock);
+
+	blk->sync.late = true;
+	port_unlock(&blk->lock, state);
+	/* Somebody else's recovery may have come first: then we look again. */
+	(void)virtio_recover(blk->vdev, -ETIMEDOUT);
+}
+
 /*
  * Sends all of @transfer and waits until the last request is over. While one is in flight we do
- * not return; after the deadline the reset ends all of them. Where somebody else's reset is
- * under way already, which is bounded, a moment more is needed.
+ * not return; after the deadline the device's reset ends all of them, and other callers' requests
+ * are sent again. Where somebody else's reset is under way already, which is bounded, a moment
+ * more is needed.
  */
 static int sync_run(struct virtio_blk *blk, struct transfer *transfer, uint64_t deadline)
 {
@@ -175,7 +193,7 @@ static int sync_run(struct virtio_blk *blk, struct transfer *transfer, uint64_t 
 		if (sync_idle(blk))
 			continue;
 		late = true;
-		virtio_blk_fail(blk, -ETIMEDOUT);
+		sync_abort(blk);
 	}
 }
 

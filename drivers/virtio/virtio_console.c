@@ -81,6 +81,28 @@ static int console_probe(struct virtio_device *vdev)
 	return 0;
 }
 
+static void console_freeze(struct virtio_device *vdev)
+{
+	console_queues_freeze(vdev->priv);
+}
+
+static int console_restore(struct virtio_device *vdev)
+{
+	console_queues_thaw(vdev->priv);
+	console_config_changed(vdev);
+	return 0;
+}
+
+static void console_fail(struct virtio_device *vdev)
+{
+	struct virtio_console *con = vdev->priv;
+	unsigned long state = port_lock(&con->lock);
+
+	con->failed = true;
+	port_unlock(&con->lock, state);
+	console_tx_wake(con);
+}
+
 static void console_remove(struct virtio_device *vdev)
 {
 	console_destroy(vdev->priv);
@@ -97,6 +119,9 @@ static struct virtio_driver virtio_console_driver = {
 	.feature_count = ARRAY_SIZE(console_features),
 	.probe = console_probe,
 	.remove = console_remove,
+	.freeze = console_freeze,
+	.restore = console_restore,
+	.fail = console_fail,
 	.config_changed = console_config_changed,
 };
 

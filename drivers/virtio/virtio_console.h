@@ -27,14 +27,16 @@ struct tty *virtio_console_tty(struct virtio_console *con);
 
 /*
  * Sends all of @len bytes as they are, and waits up to @timeout_ns until the device has taken the last
- * of them. Returns 0, -ETIMEDOUT (some may have left, the rest may follow) or -EIO. Thread context.
+ * of them. Returns 0, -ETIMEDOUT (some may have left, the rest may follow) or -EIO (the device
+ * failed for good). Output that a device had not confirmed when it failed is sent once more after its
+ * recovery (virtio_recovery.c): it may appear twice. Thread context.
  */
 int __must_check virtio_console_write(struct virtio_console *con, const char *buf, size_t len,
 				      uint64_t timeout_ns);
 
-/* Bytes received from the device, and handed to it. */
+/* Bytes received from the device, handed to it, and lost because they could not be sent once more. */
 struct virtio_console_stats {
-	unsigned long rx_bytes, tx_bytes;
+	unsigned long rx_bytes, tx_bytes, tx_lost;
 };
 void virtio_console_get_stats(struct virtio_console *con, struct virtio_console_stats *stats);
 

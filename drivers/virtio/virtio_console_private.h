@@ -17,6 +17,8 @@
 /* One buffer; the token of the queues. */
 struct console_buffer {
 	struct console_buffer *next; /* in a free list */
+	unsigned int len;	     /* of output */
+	unsigned int order;	     /* of output: one more for each buffer */
 	char *data;		     /* 256 bytes, see virtio_console_queue.c */
 };
 
@@ -26,7 +28,10 @@ struct virtio_console {
 	struct tty tty;
 	struct port_lock lock; /* guards the queues and all below */
 	struct console_buffer *rx_free, *tx_free;
-	bool failed;	 /* a queue is broken: nothing more is sent or received */
+	struct console_buffer *tx_held; /* output to be sent once more, oldest first */
+	unsigned int tx_order;		/* of the next buffer of output */
+	bool failed;	 /* the device is given up: nothing more is sent or received */
+	bool frozen;	 /* being recovered: nothing goes into the rings */
 	bool tx_waiting; /* somebody waits for the device to take output */
 	struct port_event tx_event;
 	void (*input_fn)(void *arg);
@@ -47,6 +52,14 @@ int console_queues_init(struct virtio_console *con);
 
 /* Publishes the buffers that were offered, once the device is ready. */
 void console_rx_start(struct virtio_console *con);
+
+/* Recovery, after the reset: input that has come is taken, output that the device has not confirmed
+ * is kept; and the way back, where that is sent again. */
+void console_queues_freeze(struct virtio_console *con);
+void console_queues_thaw(struct virtio_console *con);
+
+/* Wakes who waits for the device to take output, so that he looks again. Without the lock. */
+void console_tx_wake(struct virtio_console *con);
 
 /* Takes back what is in the queues, which the device no longer uses, and frees queues and buffers. */
 void console_queues_destroy(struct virtio_console *con);

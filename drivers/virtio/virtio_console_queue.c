@@ -64,7 +64,7 @@ static bool rx_offer(struct virtio_console *con)
 /* Offers what may be offered. Returns whether to notify the device, without the lock. */
 static bool rx_refill(struct virtio_console *con)
 {
-	return rx_offer(con) && virtqueue_kick_prepare(con->rx_vq);
+	return !con->frozen && rx_offer(con) && virtqueue_kick_prepare(con->rx_vq);
 }
 
 /* Puts the characters of a buffer into the ring; there is room, see rx_offer(). */
@@ -91,8 +91,6 @@ static void rx_collect(struct virtio_console *con)
 		con->stats.rx_bytes += len;
 		buffer_put(&con->rx_free, buffer);
 	}
-	if (virtqueue_is_broken(con->rx_vq))
-		con->failed = true;
 }
 
 static int tty_op_read(struct tty *tty, char *buf, size_t len)
@@ -130,28 +128,39 @@ static bool tx_reclaim(struct virtio_console *con)
 		buffer_put(&con->tx_free, buffer);
 		any = true;
 	}
-	if (virtqueue_is_broken(con->tx_vq))
-		con->failed = true;
 	return any;
+}
+
+/* Whether the ring is out of use until recovery is over: output waits. Under the lock. */
+static bool tx_is_blocked(const struct virtio_console *con)
+{
+	return con->frozen || virtqueue_is_broken(con->tx_vq);
+}
+
+static int tx_send(struct virtio_console *con, struct console_buffer *buffer)
+{
+	struct scatterlist sg;
+
+	sg_init_one(&sg, buffer->data, buffer->len);
+	return virtqueue_add_outbuf(con->tx_vq, &sg, 1, buffer, GFP_ATOMIC);
 }
 
 /* Copies as much as the free buffers take. Returns the number of bytes. Under the lock. */
 static size_t tx_fill(struct virtio_console *con, const char *buf, size_t len)
 {
 	struct console_buffer *buffer;
-	struct scatterlist sg;
 	size_t taken = 0;
 
 	while (taken < len && (buffer = buffer_get(&con->tx_free)) != NULL) {
-		uint32_t part = (uint32_t)MIN(len - taken, (size_t)BUFFER_LEN);
-
-		memcpy(buffer->data, buf + taken, part);
-		sg_init_one(&sg, buffer->data, part);
-		if (virtqueue_add_outbuf(con->tx_vq, &sg, 1, buffer, GFP_ATOMIC)) {
+		buffer->len = (unsigned int)MIN(len - taken, (size_t)BUFFER_LEN);
+		buffer->order = con->tx_order;
+		memcpy(buffer->data, buf + taken, buffer->len);
+		if (tx_send(con, buffer)) {
 			buffer_put(&con->tx_free, buffer);
 			break;
 		}
-		taken += part;
+		con->tx_order++;
+		taken += buffer->len;
 	}
 	return taken;
 }
@@ -160,13 +169,17 @@ static size_t tx_fill(struct virtio_console *con, const char *buf, size_t len)
  * have been finished before the device saw the question. Under the lock. */
 static size_t tx_fill_reclaim(struct virtio_console *con, const char *buf, size_t len)
 {
-	size_t taken;
+	size_t taken = 0;
 
-	tx_reclaim(con);
-	taken = tx_fill(con, buf, len);
-	if (taken == len || con->failed)
+	if (!tx_is_blocked(con)) {
+		tx_reclaim(con);
+		taken = tx_fill(con, buf, len);
+	}
+	if (taken == len)
 		return taken;
 	con->tx_waiting = true;
+	if (tx_is_blocked(con)) /* its end wakes us */
+		return taken;
 	virtqueue_enable_cb_delayed(con->tx_vq);
 	if (tx_reclaim(con))
 		taken += tx_fill(con, buf + taken, len - taken);
@@ -187,9 +200,14 @@ static int tty_op_write(struct tty *tty, const char *buf, size_t len)
 		notify = virtqueue_kick_prepare(con->tx_vq);
 	failed = con->failed;
 	port_unlock(&con->lock, state);
-	if (notify && !virtqueue_notify(con->tx_vq))
-		failed = true;
+	if (notify) /* a queue that cannot be notified is broken, and recovery sends all again */
+		virtqueue_notify(con->tx_vq);
 	return failed ? -EIO : (int)taken;
+}
+
+static bool tx_unconfirmed(const struct virtio_console *con)
+{
+	return con->tx_held || virtqueue_in_flight(con->tx_vq);
 }
 
 /* Whether output is still with the device: 1, 0, or -EIO. Asks for an interrupt if so. */
@@ -198,12 +216,13 @@ static int tx_busy(struct virtio_console *con)
 	unsigned long state = port_lock(&con->lock);
 	int busy = 0;
 
-	tx_reclaim(con);
-	if (virtqueue_in_flight(con->tx_vq)) {
+	if (!tx_is_blocked(con))
+		tx_reclaim(con);
+	if (tx_unconfirmed(con)) {
 		con->tx_waiting = true;
-		if (!virtqueue_enable_cb(con->tx_vq))
+		if (!tx_is_blocked(con) && !virtqueue_enable_cb(con->tx_vq))
 			tx_reclaim(con);
-		busy = virtqueue_in_flight(con->tx_vq) != 0;
+		busy = tx_unconfirmed(con);
 	}
 	if (con->failed)
 		busy = -EIO;
@@ -277,8 +296,7 @@ static void tty_op_write_panic(struct tty *tty, const char *buf, size_t len)
 
 /* --- interrupts -------------------------------------------------------------------------- */
 
-/* Wakes who waits for the device to take output. */
-static void tx_wake(struct virtio_console *con)
+void console_tx_wake(struct virtio_console *con)
 {
 	unsigned long state = port_lock(&con->lock);
 	bool waiting = con->tx_waiting;
@@ -296,23 +314,20 @@ void console_rx_callback(struct virtqueue *vq)
 	unsigned long before = con->stats.rx_bytes;
 	void (*input_fn)(void *arg);
 	void *input_arg;
-	bool notify, input, failed;
+	bool notify, input;
 
 	rx_collect(con);
 	/* What was finished just now may not interrupt; what comes later will. */
-	if (!con->failed && !virtqueue_enable_cb(vq))
+	if (!virtqueue_is_broken(vq) && !virtqueue_enable_cb(vq))
 		rx_collect(con);
 	notify = rx_refill(con);
 	input = con->stats.rx_bytes != before;
 	input_fn = con->input_fn;
 	input_arg = con->input_arg;
-	failed = con->failed;
 	port_unlock(&con->lock, state);
 
 	if (notify)
 		virtqueue_notify(vq);
-	if (failed)
-		tx_wake(con);
 	if (input && input_fn)
 		input_fn(input_arg);
 }
@@ -326,7 +341,7 @@ void console_tx_callback(struct virtqueue *vq)
 	virtqueue_disable_cb(vq);
 	tx_reclaim(con);
 	port_unlock(&con->lock, state);
-	tx_wake(con);
+	console_tx_wake(con);
 }
 
 static void tty_op_set_input_callback(struct tty *tty, void (*fn)(void *arg), void *arg)
@@ -386,6 +401,63 @@ void console_rx_start(struct virtio_console *con)
 	port_unlock(&con->lock, state);
 	if (notify)
 		virtqueue_notify(con->rx_vq);
+}
+
+/* --- recovery ------------------------------------------------------------------------------ */
+
+/* Into the list of what is to be sent again, at its place. */
+static void hold(struct virtio_console *con, struct console_buffer *buffer)
+{
+	struct console_buffer **link = &con->tx_held;
+
+	while (*link && (int)((*link)->order - buffer->order) < 0)
+		link = &(*link)->next;
+	buffer->next = *link;
+	*link = buffer;
+}
+
+void console_queues_freeze(struct virtio_console *con)
+{
+	unsigned long state = port_lock(&con->lock);
+	struct console_buffer *buffer;
+
+	con->frozen = true;
+	rx_collect(con);
+	tx_reclaim(con);
+	while ((buffer = virtqueue_detach_unused_buf(con->rx_vq)) != NULL)
+		buffer_put(&con->rx_free, buffer);
+	while ((buffer = virtqueue_detach_unused_buf(con->tx_vq)) != NULL)
+		hold(con, buffer);
+	port_unlock(&con->lock, state);
+}
+
+/* All that was in the ring has room in it again. What cannot be mapped now is lost. */
+static void send_held(struct virtio_console *con)
+{
+	struct console_buffer *buffer;
+
+	while ((buffer = buffer_get(&con->tx_held)) != NULL) {
+		if (tx_send(con, buffer)) {
+			con->stats.tx_lost += buffer->len;
+			buffer_put(&con->tx_free, buffer);
+		}
+	}
+}
+
+void console_queues_thaw(struct virtio_console *con)
+{
+	unsigned long state = port_lock(&con->lock);
+	bool notify;
+
+	con->frozen = false;
+	send_held(con);
+	notify = virtqueue_kick_prepare(con->tx_vq);
+	port_unlock(&con->lock, state);
+	if (notify)
+		virtqueue_notify(con->tx_vq);
+	/* Offers buffers, asks for interrupts, and passes on what was taken by freeze. */
+	console_rx_callback(con->rx_vq);
+	console_tx_wake(con);
 }
 
 /* Buffers of a device that did not answer its reset are left to it: it may still write to them. */

@@ -152,6 +152,38 @@ static int net_probe(struct virtio_device *vdev)
 	return 0;
 }
 
+static void net_freeze(struct virtio_device *vdev)
+{
+	net_queues_freeze(vdev->priv);
+}
+
+/* The address stays as the network knows it; only the MTU and the link are looked at again. */
+static int net_restore(struct virtio_device *vdev)
+{
+	struct virtio_net *net = vdev->priv;
+
+	if (virtio_has_feature(vdev, VIRTIO_NET_F_MTU) &&
+	    virtio_cread16(vdev, VIRTIO_NET_CONFIG_MTU) < net->mtu) {
+		port_log(LOG_ERROR, "%s: a smaller MTU than before its reset", vdev->dev.name);
+		return -EINVAL;
+	}
+	net_queues_thaw(net);
+	net_config_changed(vdev);
+	net_tx_wake(net);
+	return 0;
+}
+
+static void net_fail(struct virtio_device *vdev)
+{
+	struct virtio_net *net = vdev->priv;
+	unsigned long state = port_lock(&net->lock);
+
+	net->failed = true;
+	port_unlock(&net->lock, state);
+	work_cancel(&net->rx_work);
+	net_tx_wake(net);
+}
+
 static void net_remove(struct virtio_device *vdev)
 {
 	net_destroy(vdev->priv);
@@ -171,6 +203,9 @@ static struct virtio_driver virtio_net_driver = {
 	.validate = net_validate,
 	.probe = net_probe,
 	.remove = net_remove,
+	.freeze = net_freeze,
+	.restore = net_restore,
+	.fail = net_fail,
 	.config_changed = net_config_changed,
 };
 

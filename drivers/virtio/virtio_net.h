@@ -31,6 +31,7 @@ struct virtio_net_stats {
 	unsigned long rx_frames, rx_bytes, rx_errors; /* errors: too short or too long */
 	unsigned long rx_dropped;		      /* nobody was listening */
 	unsigned long tx_frames, tx_bytes, tx_full;   /* full: refused with -ENOSPC */
+	unsigned long tx_lost; /* with the device when it failed: they may or may not have left */
 	unsigned long link_changes;
 };
 
@@ -61,8 +62,10 @@ void virtio_net_set_tx_ready(struct virtio_net *net, void (*ready)(void *arg), v
 
 /*
  * Sends a copy of @frame: @len bytes, VIRTIO_NET_FRAME_MIN to 14 + mtu. Never blocks. Returns 0;
- * -EINVAL (length), -ENOSPC (all transmit buffers in flight; try again), -ENETDOWN (link down),
- * -EIO (the device failed). Any context.
+ * -EINVAL (length), -ENOSPC (all transmit buffers in flight, or the device is being recovered; try
+ * again), -ENETDOWN (link down), -EIO (the device failed for good). Any context.
+ * A network loses frames, and those above it expect that: what was with the device when it failed is
+ * counted as lost and not sent again (virtio_recovery.c).
  */
 int __must_check virtio_net_send(struct virtio_net *net, const void *frame, unsigned int len);
 

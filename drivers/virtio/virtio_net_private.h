@@ -31,7 +31,8 @@ struct virtio_net {
 	struct net_pool rx, tx;
 	unsigned int header_len;
 	unsigned int sg_count; /* 2: the header has a descriptor of its own */
-	bool failed;	       /* a queue is broken: nothing more is sent or received */
+	bool failed;	       /* the device is given up: nothing more is sent or received */
+	bool frozen;	       /* being recovered: nothing goes into the rings */
 	bool rx_polling;       /* somebody is in rx_poll(), or rx_work is to go on with it */
 	bool tx_waiting;       /* somebody was told -ENOSPC */
 	struct work rx_work;
@@ -52,6 +53,11 @@ int net_queues_init(struct virtio_net *net);
 
 /* Takes back what is in the queues, which the device no longer uses, and frees queues and pools. */
 void net_queues_destroy(struct virtio_net *net);
+
+/* Recovery, after the reset: what has been received is delivered, every buffer goes back to its pool;
+ * and the way back. */
+void net_queues_freeze(struct virtio_net *net);
+void net_queues_thaw(struct virtio_net *net);
 
 /* Offers the pool's receive buffers with one notification for all of them. */
 void net_rx_refill(struct virtio_net *net);

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 #include "drivers/virtio/virtio_net_private.h"
+#include "lib/dma.h"
 
 /* The most buffers of a direction; a ring that holds fewer gets fewer. */
 #define RX_BUFFERS 256u
@@ -133,10 +134,12 @@ static void rx_offer(struct virtio_net *net)
 void net_rx_refill(struct virtio_net *net)
 {
 	unsigned long state = port_lock(&net->lock);
-	bool notify;
+	bool notify = false;
 
-	rx_offer(net);
-	notify = virtqueue_kick_prepare(net->rx_vq);
+	if (!net->frozen) {
+		rx_offer(net);
+		notify = virtqueue_kick_prepare(net->rx_vq);
+	}
 	port_unlock(&net->lock, state);
 	if (notify)
 		virtqueue_notify(net->rx_vq);
@@ -209,16 +212,14 @@ static unsigned int rx_batch(struct virtio_net *net)
 /*
  * Ends polling and asks for interrupts, unless frames came meanwhile. A ring that got no buffer
  * back at all (none could be mapped) would never interrupt: then polling goes on. A broken
- * queue ends everything.
+ * queue, or one that is being recovered, has nothing more to say.
  */
 static bool rx_finish(struct virtio_net *net)
 {
 	unsigned long state = port_lock(&net->lock);
-	bool done = virtqueue_is_broken(net->rx_vq);
+	bool done = net->failed || net->frozen || virtqueue_is_broken(net->rx_vq);
 
-	if (done)
-		net->failed = true;
-	else if (virtqueue_in_flight(net->rx_vq))
+	if (!done && virtqueue_in_flight(net->rx_vq))
 		done = virtqueue_enable_cb(net->rx_vq);
 	if (done)
 		net->rx_polling = false;
@@ -231,11 +232,8 @@ static bool rx_finish(struct virtio_net *net)
 static void rx_poll(struct virtio_net *net)
 {
 	for (unsigned int round = 0; round < RX_ROUNDS; round++) {
-		if (rx_batch(net) < RX_BATCH && rx_finish(net)) {
-			if (net->failed)
-				net_tx_wake(net);
+		if (rx_batch(net) < RX_BATCH && rx_finish(net))
 			return;
-		}
 	}
 	work_schedule(&net->rx_work);
 }
@@ -283,7 +281,7 @@ static int tx_add(struct virtio_net *net, const void *frame, unsigned int len)
 	int ret;
 
 	if (!buffer)
-		return virtqueue_is_broken(net->tx_vq) ? -EIO : -ENOSPC;
+		return -ENOSPC;
 	memcpy(buffer->frame, frame, len);
 	if (net->sg_count == 1)
 		buffer->sg[0].length = net->header_len + len;
@@ -292,7 +290,8 @@ static int tx_add(struct virtio_net *net, const void *frame, unsigned int len)
 	ret = virtqueue_add_outbuf(net->tx_vq, buffer->sg, net->sg_count, buffer, GFP_ATOMIC);
 	if (ret)
 		pool_put(&net->tx, buffer);
-	return ret;
+	/* Where it could not be mapped, what comes back makes room, as in a ring that is full. */
+	return ret == -ENOMEM && virtqueue_in_flight(net->tx_vq) ? -ENOSPC : ret;
 }
 
 /*
@@ -302,8 +301,14 @@ static int tx_add(struct virtio_net *net, const void *frame, unsigned int len)
  */
 static int tx_add_reclaim(struct virtio_net *net, const void *frame, unsigned int len)
 {
-	int ret = tx_add(net, frame, len);
+	int ret;
 
+	/* Until recovery is over there is no room, and its end wakes who was told so. */
+	if (net->frozen || virtqueue_is_broken(net->tx_vq)) {
+		net->tx_waiting = true;
+		return -ENOSPC;
+	}
+	ret = tx_add(net, frame, len);
 	if (ret == -ENOSPC && tx_reclaim(net))
 		ret = tx_add(net, frame, len);
 	if (ret != -ENOSPC)
@@ -311,6 +316,9 @@ static int tx_add_reclaim(struct virtio_net *net, const void *frame, unsigned in
 	virtqueue_enable_cb_delayed(net->tx_vq);
 	if (tx_reclaim(net))
 		ret = tx_add(net, frame, len);
+	/* Nothing more comes back from a queue that was found broken just now; recovery begins. */
+	if (ret == -EIO)
+		ret = -ENOSPC;
 	if (ret == -ENOSPC)
 		net->tx_waiting = true;
 	return ret;
@@ -370,17 +378,25 @@ void net_tx_callback(struct virtqueue *vq)
 
 	virtqueue_disable_cb(vq);
 	tx_reclaim(net);
-	if (virtqueue_is_broken(vq))
-		net->failed = true;
 	port_unlock(&net->lock, state);
 	net_tx_wake(net);
 }
 
 /* --- both -------------------------------------------------------------------------------- */
 
+/* Receive buffers are mapped all the time: they take a quarter of what can be mapped, at most. The
+ * smallest unit of a mapping is not known here; a page is more than what a slot takes. */
+static unsigned int rx_buffers(const struct virtio_net *net)
+{
+	unsigned int most = virtqueue_get_vring_size(net->rx_vq) / net->sg_count;
+	size_t budget = dma_mapping_capacity(&net->vdev->dev) / 4;
+
+	return (unsigned int)MIN(MIN(most, RX_BUFFERS), MAX(budget / PAGE_SIZE, 1));
+}
+
 int net_queues_init(struct virtio_net *net)
 {
-	unsigned int rx = MIN(virtqueue_get_vring_size(net->rx_vq) / net->sg_count, RX_BUFFERS);
+	unsigned int rx = rx_buffers(net);
 	unsigned int tx = MIN(virtqueue_get_vring_size(net->tx_vq) / net->sg_count, TX_BUFFERS);
 	int ret;
 
@@ -395,6 +411,46 @@ int net_queues_init(struct virtio_net *net)
 	virtqueue_disable_cb(net->tx_vq);
 	rx_offer(net);
 	return virtqueue_in_flight(net->rx_vq) ? 0 : -ENOMEM;
+}
+
+/* --- recovery ------------------------------------------------------------------------------ */
+
+static void take_back(struct virtqueue *vq, struct net_pool *pool)
+{
+	struct net_buffer *buffer;
+
+	while ((buffer = virtqueue_detach_unused_buf(vq)) != NULL)
+		pool_put(pool, buffer);
+}
+
+void net_queues_freeze(struct virtio_net *net)
+{
+	unsigned long state = port_lock(&net->lock);
+
+	net->frozen = true;
+	net->rx_polling = true; /* nobody else receives until the end of recovery */
+	port_unlock(&net->lock, state);
+	work_cancel(&net->rx_work);
+	/* Bounded by the ring: nothing is offered any more. */
+	while (rx_batch(net))
+		;
+	state = port_lock(&net->lock);
+	tx_reclaim(net);
+	net->stats.tx_lost += virtqueue_in_flight(net->tx_vq);
+	take_back(net->rx_vq, &net->rx);
+	take_back(net->tx_vq, &net->tx);
+	port_unlock(&net->lock, state);
+}
+
+/* Offers the receive buffers, and receives until the ring is empty, which asks for interrupts. */
+void net_queues_thaw(struct virtio_net *net)
+{
+	unsigned long state = port_lock(&net->lock);
+
+	net->frozen = false;
+	port_unlock(&net->lock, state);
+	net_rx_refill(net);
+	rx_poll(net);
 }
 
 /* Buffers of a device that did not answer its reset are left to it: it may still write to them. */

@@ -27,15 +27,18 @@ struct virtio_rng {
 	/* Guards the queue and all below. */
 	struct port_lock lock;
 	int error;		 /* 0: works; -EIO: failed; -ENODEV: removed */
-	bool reset_done;	 /* a failed device has been reset */
+	bool frozen;		 /* being recovered: nothing goes into the ring */
 	bool stuck;		 /* it did not answer a reset, and may still write to our memory */
 	bool busy;		 /* a blocking read is under way */
 	unsigned int references; /* probe's, and a blocking read's: the last one frees */
-	struct work work;	 /* what an interrupt leaves to a thread */
+	unsigned int accepted;	 /* requests in the list */
+	struct list_head requests; /* all that are not over, in the order of their submission */
+	struct work work;	   /* what an interrupt leaves to a thread */
 
 	/* Of the blocking read, while it is busy. */
 	struct virtio_rng_request request;
 	bool over; /* request.received is valid */
+	bool late; /* past its deadline: recovery ends it */
 	struct port_event event;
 	/* Cache lines of its own: nobody else's data may be lost to a device's write. */
 	uint8_t bounce[RNG_BOUNCE_BYTES] __attribute__((aligned(64)));
@@ -45,17 +48,10 @@ static struct virtio_driver rng_driver;
 
 /* --- requests ---------------------------------------------------------------------------- */
 
-/* Where the queue is broken: refuses new requests and schedules the reset. Under the lock. */
-static bool rng_check_broken(struct virtio_rng *rng)
+/* Whether the ring is out of use until recovery is over: requests wait. Under the lock. */
+static bool rng_is_blocked(const struct virtio_rng *rng)
 {
-	if (!virtqueue_is_broken(rng->vq))
-		return false;
-	if (!rng->error)
-		rng->error = -EIO;
-	/* A reset waits, and we may be in an interrupt. */
-	if (!rng->reset_done)
-		work_schedule(&rng->work);
-	return true;
+	return rng->frozen || virtqueue_is_broken(rng->vq);
 }
 
 /* Under the lock. */
@@ -64,15 +60,26 @@ static int rng_add(struct virtio_rng *rng, struct virtio_rng_request *req)
 	struct scatterlist sg;
 	int err;
 
-	if (rng->error)
-		return rng->error;
 	/* Device-writable only (5.4.6.1). */
 	sg_init_one(&sg, req->buf, req->len);
 	err = virtqueue_add_inbuf(rng->vq, &sg, 1, req, GFP_ATOMIC);
-	if (!err || err == -ENOSPC)
+	return !err || err == -ENOSPC || err == -ENOMEM ? err : -EIO;
+}
+
+/* What waits for the end of a recovery must all fit into the ring then. Under the lock. */
+static int rng_accept(struct virtio_rng *rng, struct virtio_rng_request *req)
+{
+	int err = rng->error;
+
+	if (!err && rng_is_blocked(rng))
+		err = rng->accepted < virtqueue_get_vring_size(rng->vq) ? 0 : -ENOSPC;
+	else if (!err)
+		err = rng_add(rng, req);
+	if (err)
 		return err;
-	rng_check_broken(rng);
-	return -EIO;
+	rng->accepted++;
+	list_add_tail(&req->node, &rng->requests);
+	return 0;
 }
 
 int virtio_rng_submit(struct virtio_rng *rng, struct virtio_rng_request *req)
@@ -84,15 +91,12 @@ int virtio_rng_submit(struct virtio_rng *rng, struct virtio_rng_request *req)
 	if (!req->done || !req->buf || req->len == 0 || req->len > INT32_MAX)
 		return -EINVAL;
 	state = port_lock(&rng->lock);
-	err = rng_add(rng, req);
-	if (!err)
+	err = rng_accept(rng, req);
+	if (!err && !rng_is_blocked(rng))
 		notify = virtqueue_kick_prepare(rng->vq);
 	port_unlock(&rng->lock, state);
-	if (notify && !virtqueue_notify(rng->vq)) {
-		state = port_lock(&rng->lock);
-		rng_check_broken(rng);
-		port_unlock(&rng->lock, state);
-	}
+	if (notify) /* a queue that cannot be notified is broken, and recovery sends all again */
+		(void)virtqueue_notify(rng->vq);
 	return err;
 }
 
@@ -103,8 +107,12 @@ static int rng_received(const struct virtio_rng_request *req, unsigned int len)
 	return len == 0 ? -EIO : (int)MIN(len, req->len);
 }
 
-static void rng_finish(struct virtio_rng_request *req, int received, struct list_head *over)
+/* Under the lock. */
+static void rng_finish(struct virtio_rng *rng, struct virtio_rng_request *req, int received,
+		       struct list_head *over)
 {
+	list_del_init(&req->node);
+	rng->accepted--;
 	req->received = received;
 	list_add_tail(&req->node, over);
 }
@@ -121,20 +129,28 @@ static void rng_call_done(struct list_head *over)
 	}
 }
 
-/* Takes back what is finished, which is bounded by the ring, and calls done() without the lock.
- * Returns whether there is more, for which no interrupt may come. */
+/* Takes back what is finished, which is bounded by the ring. Under the lock. */
+static void rng_collect(struct virtio_rng *rng, struct list_head *over)
+{
+	struct virtio_rng_request *req;
+	unsigned int len;
+
+	while ((req = virtqueue_get_buf(rng->vq, &len)) != NULL)
+		rng_finish(rng, req, rng_received(req, len), over);
+}
+
+/* Calls done() without the lock. Returns whether there is more, for which no interrupt may come. */
 static bool rng_round(struct virtio_rng *rng)
 {
 	struct list_head over = LIST_HEAD_INIT(over);
-	struct virtio_rng_request *req;
 	unsigned long state = port_lock(&rng->lock);
-	unsigned int len;
-	bool more;
+	bool more = false;
 
-	virtqueue_disable_cb(rng->vq);
-	while ((req = virtqueue_get_buf(rng->vq, &len)) != NULL)
-		rng_finish(req, rng_received(req, len), &over);
-	more = !rng_check_broken(rng) && !virtqueue_enable_cb(rng->vq);
+	if (!rng_is_blocked(rng)) {
+		virtqueue_disable_cb(rng->vq);
+		rng_collect(rng, &over);
+		more = !virtqueue_enable_cb(rng->vq);
+	}
 	port_unlock(&rng->lock, state);
 	rng_call_done(&over);
 	return more;
@@ -152,60 +168,79 @@ static void rng_serve(struct virtqueue *vq)
 	work_schedule(&rng->work);
 }
 
-/* --- failure ----------------------------------------------------------------------------- */
-
-/* Ends every request with @error. The device must be reset: it uses no buffer any more. */
-static void rng_end_all(struct virtio_rng *rng, int error)
+static void rng_work(struct work *work)
 {
+	rng_serve(container_of(work, struct virtio_rng, work)->vq);
+}
+
+/* --- recovery and the end ---------------------------------------------------------------- */
+
+/* Takes everything out of the ring, which the device no longer uses. Under the lock. */
+static void rng_take_back(struct virtio_rng *rng)
+{
+	while (virtqueue_detach_unused_buf(rng->vq))
+		;
+}
+
+/* The requests stay in their list. The one of a read that waits no longer must not be sent again. */
+static void rng_freeze(struct virtio_device *vdev)
+{
+	struct virtio_rng *rng = vdev->priv;
 	struct list_head over = LIST_HEAD_INIT(over);
-	struct virtio_rng_request *req;
 	unsigned long state = port_lock(&rng->lock);
 
-	while ((req = virtqueue_detach_unused_buf(rng->vq)) != NULL)
-		rng_finish(req, error, &over);
+	rng->frozen = true;
+	rng_collect(rng, &over);
+	rng_take_back(rng);
+	if (rng->late && !list_empty(&rng->request.node))
+		rng_finish(rng, &rng->request, -ETIMEDOUT, &over);
 	port_unlock(&rng->lock, state);
 	rng_call_done(&over);
 }
 
-/* True for the one caller that is to reset the device. */
-static bool rng_claim_reset(struct virtio_rng *rng)
+static int rng_restore(struct virtio_device *vdev)
 {
+	struct virtio_rng *rng = vdev->priv;
+	struct virtio_rng_request *req, *next;
+	struct list_head over = LIST_HEAD_INIT(over);
 	unsigned long state = port_lock(&rng->lock);
-	bool claimed = !rng->reset_done && rng->error != -ENODEV;
+	bool notify;
+	int err;
 
-	rng->reset_done = true;
-	if (!rng->error)
-		rng->error = -EIO;
+	rng->frozen = false;
+	list_for_each_entry_safe (req, next, &rng->requests, node) {
+		err = rng_add(rng, req);
+		if (err)
+			rng_finish(rng, req, -EIO, &over);
+	}
+	notify = virtqueue_kick_prepare(rng->vq);
 	port_unlock(&rng->lock, state);
-	return claimed;
+	if (notify)
+		(void)virtqueue_notify(rng->vq);
+	rng_call_done(&over);
+	/* The ring had its interrupts off if the failure was found while it was emptied. */
+	rng_serve(rng->vq);
+	return 0;
 }
 
-/* Resets the device for good because of @error (a negative errno). Thread context. */
-static void rng_fail(struct virtio_rng *rng, int error)
+/* Ends every request with @error, and refuses new ones. The device must be reset. */
+static void rng_end_all(struct virtio_rng *rng, int error)
 {
-	struct virtio_device *vdev = rng->vdev;
+	struct list_head over = LIST_HEAD_INIT(over);
+	unsigned long state = port_lock(&rng->lock);
 
-	if (!rng_claim_reset(rng))
-		return;
-	port_log(LOG_ERROR, "%s: the entropy source has failed (error %d) and is reset",
-		 vdev->dev.name, error);
-	if (vdev->state == VIRTIO_STATE_LIVE)
-		virtio_break_device(vdev, error);
-	rng->stuck = virtio_reset_device(vdev) != 0;
-	rng_end_all(rng, -EIO);
+	rng->error = error;
+	rng_take_back(rng);
+	while (!list_empty(&rng->requests))
+		rng_finish(rng, list_entry(rng->requests.next, struct virtio_rng_request, node),
+			   error, &over);
+	port_unlock(&rng->lock, state);
+	rng_call_done(&over);
 }
 
-static void rng_work(struct work *work)
+static void rng_fail(struct virtio_device *vdev)
 {
-	struct virtio_rng *rng = container_of(work, struct virtio_rng, work);
-	unsigned long state = port_lock(&rng->lock);
-	bool failed = rng_check_broken(rng) || rng->error;
-
-	port_unlock(&rng->lock, state);
-	if (failed)
-		rng_fail(rng, -EIO);
-	else
-		rng_serve(rng->vq);
+	rng_end_all(vdev->priv, -EIO);
 }
 
 /* --- the blocking read ------------------------------------------------------------------- */
@@ -228,7 +263,18 @@ static bool rng_is_over(struct virtio_rng *rng)
 	return over;
 }
 
-/* Waits until the request is over; after @deadline the reset ends it. */
+/* The deadline has passed: recovery takes the request from the device. */
+static void rng_abort(struct virtio_rng *rng)
+{
+	unsigned long state = port_lock(&rng->lock);
+
+	rng->late = true;
+	port_unlock(&rng->lock, state);
+	/* Somebody else's recovery may have come first: then we look again. */
+	(void)virtio_recover(rng->vdev, -ETIMEDOUT);
+}
+
+/* Waits until the request is over; after @deadline the device's reset ends it. */
 static int rng_wait(struct virtio_rng *rng, uint64_t deadline)
 {
 	bool late = false;
@@ -244,7 +290,7 @@ static int rng_wait(struct virtio_rng *rng, uint64_t deadline)
 		if (rng_is_over(rng))
 			break;
 		late = true;
-		rng_fail(rng, -ETIMEDOUT);
+		rng_abort(rng);
 	}
 	return late ? -ETIMEDOUT : rng->request.received;
 }
@@ -260,7 +306,9 @@ static int rng_ask(struct virtio_rng *rng, size_t len, uint64_t deadline)
 		.done = rng_read_done,
 		.priv = rng,
 	};
+	list_init(&rng->request.node);
 	rng->over = false;
+	rng->late = false;
 	err = virtio_rng_submit(rng, &rng->request);
 	return err ? err : rng_wait(rng, deadline);
 }
@@ -341,6 +389,8 @@ static struct virtio_rng *rng_alloc(struct virtio_device *vdev)
 	rng->references = 1;
 	port_lock_init(&rng->lock);
 	port_event_init(&rng->event);
+	list_init(&rng->requests);
+	list_init(&rng->request.node);
 	work_init(&rng->work, rng_work);
 	return rng;
 }
@@ -366,12 +416,9 @@ static int rng_probe(struct virtio_device *vdev)
 static void rng_remove(struct virtio_device *vdev)
 {
 	struct virtio_rng *rng = vdev->priv;
-	unsigned long state = port_lock(&rng->lock);
 
-	rng->error = -ENODEV;
-	rng->stuck = vdev->stuck;
-	port_unlock(&rng->lock, state);
 	work_cancel(&rng->work);
+	rng->stuck = vdev->stuck;
 	rng_end_all(rng, -ENODEV);
 	vdev->priv = NULL;
 	virtio_del_vqs(vdev);
@@ -383,6 +430,9 @@ static struct virtio_driver rng_driver = {
 	.device_id = VIRTIO_ID_RNG,
 	.probe = rng_probe,
 	.remove = rng_remove,
+	.freeze = rng_freeze,
+	.restore = rng_restore,
+	.fail = rng_fail,
 };
 
 void virtio_rng_init(void)

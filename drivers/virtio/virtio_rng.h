@@ -36,7 +36,8 @@ void virtio_rng_init(void);
 struct virtio_rng *virtio_rng_find(unsigned int n);
 struct virtio_device *virtio_rng_device(struct virtio_rng *rng);
 
-/* Starts @req. Returns 0, or an error after which @done will not be called: -ENOSPC (the ring is
+/* Starts @req. Where the device fails and can be recovered (virtio_recovery.c), a request that is not
+ * over is sent to it once more. Returns 0, or an error after which @done will not be called: -ENOSPC (the ring is
  * full; try again when a request is over), -EINVAL, -EIO (the device failed), -ENODEV. Any
  * context. */
 int __must_check virtio_rng_submit(struct virtio_rng *rng, struct virtio_rng_request *req);
@@ -44,7 +45,7 @@ int __must_check virtio_rng_submit(struct virtio_rng *rng, struct virtio_rng_req
 /*
  * Fills @buf with @len random bytes, asking as often as needed; @timeout_ns (above 0) for the
  * whole. The device writes to memory of the driver's, never to @buf, which may lie on the stack.
- * Returns 0; -ETIMEDOUT (the device is then reset and fails), -EIO, -ENODEV, -EINVAL, -ENOSPC (the
+ * Returns 0; -ETIMEDOUT (the device has then been reset and started again), -EIO, -ENODEV, -EINVAL, -ENOSPC (the
  * ring is full of others' requests), -EBUSY (another call on this device has not returned).
  * After an error @buf's contents are undefined. Thread context.
  */

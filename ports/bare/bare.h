@@ -11,7 +11,7 @@
 #ifndef PORTS_BARE_BARE_H
 #define PORTS_BARE_BARE_H
 
-#include "lib/util.h"
+#include "lib/device.h"
 
 /*
  * Gives the time away until there may be something to do: runs the work items that wait, or
@@ -23,6 +23,16 @@
  * Thread context, IRQs enabled.
  */
 void bare_idle(uint64_t deadline_ns);
+
+/*
+ * Reads the boot options dma= and swiotlb=, and makes the pool where devices are to use one.
+ * Returns 0, or a negative errno: then no device may be probed, because it would get to see
+ * memory that was to be kept from it. Thread context; before any device is probed.
+ */
+int bare_dma_init(void);
+
+/* Gives @dev the DMA backend that was chosen. */
+void bare_dma_setup(struct device *dev);
 
 /* Probes every "virtio,mmio" node of the device tree. Drivers are known already. Once. */
 void bare_virtio_mmio_probe(void);

@@ -4,7 +4,6 @@
  * then the virtio drivers, then the devices. The terminal comes first, so that whatever fails
  * after it can say so. boot_main() calls image_main() with IRQs masked and the device tree read.
  */
-#include <string.h>
 #include <arch/cpu.h>
 #include "boot/boot.h"
 #include "drivers/irqchip/gic.h"
@@ -50,27 +49,21 @@ static void init_board(void)
 	irq_enable();
 }
 
-static void check_dma_option(void)
-{
-	const char *backend = bootargs_option("dma");
-
-	if (backend && strcmp(backend, "direct") != 0)
-		log_error("boot option dma=%s: unknown, using direct", backend);
-}
-
 int image_main(void)
 {
 	int err = pl011_init();
+	bool dma_usable;
 
 	init_bootargs();
 	if (err)
 		log_warning("pl011: not usable (%d)", err);
 	init_board();
-	check_dma_option();
+	dma_usable = !bare_dma_init();
 	virtio_blk_init();
 	virtio_net_init();
 	virtio_console_init();
 	virtio_rng_init();
-	bare_virtio_mmio_probe();
+	if (dma_usable)
+		bare_virtio_mmio_probe();
 	return main();
 }

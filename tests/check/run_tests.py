@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Runs the host programs of tests/unit and the pytest folder tests/qemu, and adds up both.
+"""Runs the host programs of tests/unit, commands, and the pytest folder tests/qemu, and adds up all.
+
+A command is one test: it passes where its exit status is 0.
 
 The last line of output is "N passed, N failed" (and ", N skipped" where tests were skipped). The
 exit status is 0 only where something passed and nothing failed: a program that crashes, hangs,
@@ -11,11 +13,13 @@ import concurrent.futures
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 
 UNIT_TIMEOUT_S = 300
+COMMAND_TIMEOUT_S = 24 * 3600
 PLAN = re.compile(r"^1\.\.(\d+)\s*$")
 # Not anchored: what the tested code prints may stand before it on the same line.
 RESULT = re.compile(r"(?P<no>not )?ok (?P<number>\d+) (?P<skip># SKIP|-)")
@@ -59,14 +63,39 @@ def run_unit(program):
     env.setdefault("ASAN_OPTIONS", "detect_stack_use_after_return=1")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
     try:
-        done = subprocess.run([program], env=env, stdin=subprocess.DEVNULL, timeout=UNIT_TIMEOUT_S,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        done = subprocess.run(shlex.split(program), env=env, stdin=subprocess.DEVNULL, check=False,
+                              timeout=UNIT_TIMEOUT_S, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
         output, status = done.stdout.decode(errors="replace"), done.returncode
     except subprocess.TimeoutExpired as late:
         output = (late.stdout or b"").decode(errors="replace")
         output += f"\nended after {UNIT_TIMEOUT_S} s\n"
         status = 1
     return program, count_tap(output, status), output
+
+
+def run_command(command):
+    """@command is NAME=PROGRAM ARGUMENTS..., without a shell."""
+    name, _, line = command.partition("=")
+    try:
+        done = subprocess.run(shlex.split(line), stdin=subprocess.DEVNULL, check=False,
+                              timeout=COMMAND_TIMEOUT_S, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        output, passed = done.stdout.decode(errors="replace"), done.returncode == 0
+    except (OSError, subprocess.TimeoutExpired) as error:
+        output, passed = str(error), False
+    return name, Sum(passed=int(passed), failed=int(not passed)), output
+
+
+def run_commands(commands, workers, verbose):
+    total = Sum()
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        for name, result, output in pool.map(run_command, commands):
+            if result.failed or verbose:
+                print(output.rstrip())
+            print(f"{name}: {result}", flush=True)
+            total.add(result)
+    return total
 
 
 def run_units(programs, workers):
@@ -108,10 +137,14 @@ def main():
     parser.add_argument("--pytest", metavar="FOLDER", help="a folder of pytest files")
     parser.add_argument("--report", type=pathlib.Path, default="build/test/qemu.xml")
     parser.add_argument("--pytest-args", default="", help="options for pytest, in one word")
-    parser.add_argument("programs", nargs="*", help="cmocka programs")
+    parser.add_argument("--command", metavar="NAME=COMMAND", action="append", default=[],
+                        help="a command that is one test; may be given several times")
+    parser.add_argument("--verbose", action="store_true", help="the output of commands that pass too")
+    parser.add_argument("programs", nargs="*", help="programs that print TAP (cmocka's do), with their arguments")
     args = parser.parse_args()
 
     total = run_units(args.programs, args.workers)
+    total.add(run_commands(args.command, args.workers, args.verbose))
     if args.pytest:
         total.add(run_pytest(args.pytest, args.workers, args.report, args.pytest_args.split()))
     print(total, flush=True)

@@ -27,6 +27,8 @@ static struct slot slots[SLOTS];
 static unsigned int next_slot, mappings, allocations, fail_map_in;
 static unsigned long total_mappings;
 static bool (*alloc_hook)(void);
+static bool (*physical)(const void *addr, size_t len);
+static bool direct;
 
 static struct slot *slot_take(enum slot_kind kind, void *cpu, size_t size)
 {
@@ -192,10 +194,20 @@ const struct dma_map_ops dma_test_ops = {
 	.sync_for_device = test_sync_for_device,
 };
 
+void dma_test_direct(bool on)
+{
+	direct = on;
+}
+
 void *dma_test_access(uint64_t addr, size_t len, bool write)
 {
-	struct slot *slot = slot_find(addr);
+	struct slot *slot;
 
+	if (direct)
+		return (void *)(uintptr_t)addr;
+	slot = slot_find(addr);
+	if (!slot && physical && physical((void *)(uintptr_t)addr, len))
+		return (void *)(uintptr_t)addr;
 	if (!slot || addr < slot->addr || addr - slot->addr > slot->size ||
 	    len > slot->size - (addr - slot->addr)) {
 		violation("dma: device access to %#llx, %zu bytes: not mapped",
@@ -208,6 +220,11 @@ void *dma_test_access(uint64_t addr, size_t len, bool write)
 		return NULL;
 	}
 	return slot->device + (addr - slot->addr);
+}
+
+void dma_test_set_physical(bool (*reachable)(const void *addr, size_t len))
+{
+	physical = reachable;
 }
 
 unsigned int dma_test_mappings(void)
@@ -253,4 +270,6 @@ void dma_test_reset(void)
 	}
 	total_mappings = 0;
 	fail_map_in = 0;
+	direct = false;
+	physical = NULL;
 }

@@ -17,6 +17,9 @@
 
 extern const struct dma_map_ops dma_test_ops;
 
+/* Whether devices see the CPU's memory itself, at its addresses: for those without dma_ops. */
+void dma_test_direct(bool direct);
+
 /* The device's view: @len bytes at bus address @addr, or NULL (a violation is recorded) where they
  * are not mapped as one piece, or not for that access. */
 void *dma_test_access(uint64_t addr, size_t len, bool write);
@@ -31,6 +34,10 @@ void dma_test_fail_map(unsigned int nth);
 
 /* Called before each coherent allocation; true makes it fail. For the port's counter. */
 void dma_test_set_alloc_hook(bool (*hook)(void));
+
+/* Physical memory that devices reach besides what is mapped: where @reachable says so. For other
+ * backends than this one; until the reset. */
+void dma_test_set_physical(bool (*reachable)(const void *addr, size_t len));
 
 /* Records a violation for each leak, and forgets everything. */
 void dma_test_reset(void);

@@ -131,11 +131,15 @@ void refdev_reset(struct refdev *dev)
 
 void refdev_queue_enable(struct refdev_queue *q)
 {
-	q->ops = &refdev_split_ops;
-	if (refdev_negotiated(q->dev, REF_F_RING_PACKED))
-		violation("a packed ring was negotiated, which nobody offered");
+	q->ops = refdev_negotiated(q->dev, REF_F_RING_PACKED) ? &refdev_packed_ops
+							      : &refdev_split_ops;
 	q->event_idx = refdev_negotiated(q->dev, REF_F_EVENT_IDX);
 	q->indirect = refdev_negotiated(q->dev, REF_F_INDIRECT);
+	q->in_order = refdev_negotiated(q->dev, REF_F_IN_ORDER);
+	q->notification_data = refdev_negotiated(q->dev, REF_F_NOTIFICATION_DATA);
+	q->native = q->dev->version < 2;
+	q->batch_buffers = q->batch_descs = 0;
+	q->lied = false;
 	q->ready = true;
 	q->ops->enable(q);
 }
@@ -150,7 +154,26 @@ void refdev_queue_disable(struct refdev_queue *q)
 	q->size = 0;
 	q->desc = q->driver = q->device = 0;
 	memset(q->addr_written, 0, sizeof(q->addr_written));
-	q->must_read_ready = false;
+	q->must_read_ready = q->resetting = false;
+}
+
+/* 4.2.3.3: with VIRTIO_F_NOTIFICATION_DATA the value says where to look. */
+struct refdev_queue *refdev_notify(struct refdev *dev, uint32_t value)
+{
+	bool data = refdev_negotiated(dev, REF_F_NOTIFICATION_DATA);
+	uint32_t index = data ? value & 0xffff : value;
+	struct refdev_queue *q = index < dev->nqueues ? &dev->queues[index] : NULL;
+
+	if (!q || !q->ready) {
+		violation("notification of queue %u, which is not set up", index);
+		return NULL;
+	}
+	if (data && value >> 16 != q->ops->next_offset(q))
+		violation("notification data %#x of queue %u, the next buffer goes to %#x (2.9)",
+			  value >> 16, index, q->ops->next_offset(q));
+	q->notified = true;
+	q->notifications++;
+	return q;
 }
 
 void refdev_release(struct refdev *dev)
@@ -245,6 +268,61 @@ bool refdev_pump(void)
 	return any;
 }
 
+/* --- the ring's memory ---------------------------------------------------------------------- */
+
+/* Which byte of a field of @width comes @i-th, counted from its least significant one. */
+static unsigned int byte_at(const struct refdev_queue *q, unsigned int i, unsigned int width)
+{
+	bool big = q->native && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
+
+	return big ? width - 1 - i : i;
+}
+
+uint64_t refdev_load(const struct refdev_queue *q, uint64_t addr, unsigned int width)
+{
+	const uint8_t *p = dma_test_access(addr, width, false);
+	uint64_t value = 0;
+	unsigned int i;
+
+	for (i = 0; p && i < width; i++)
+		value |= (uint64_t)p[byte_at(q, i, width)] << (8 * i);
+	return value;
+}
+
+void refdev_store(const struct refdev_queue *q, uint64_t addr, uint64_t value, unsigned int width)
+{
+	uint8_t *p = dma_test_access(addr, width, true);
+	unsigned int i;
+
+	for (i = 0; p && i < width; i++)
+		p[byte_at(q, i, width)] = (uint8_t)(value >> (8 * i));
+}
+
+bool refdev_add_seg(struct refdev_queue *q, struct refdev_chain *chain, uint64_t addr, uint32_t len,
+		    bool writable)
+{
+	struct refdev_seg *seg = &chain->segs[chain->nsegs];
+
+	if (chain->nsegs == REFDEV_MAX_SEGS || chain->nsegs == q->size) {
+		violation("%s: a chain longer than the queue (2.7.5.3.1#3, 2.8.17#2)",
+			  q->ops->name);
+		return false;
+	}
+	if (!writable && chain->writable)
+		violation("%s: a readable descriptor after a writable one (2.7.4.2#1, 2.8.17#3)",
+			  q->ops->name);
+	if (len == 0)
+		violation("%s: an empty descriptor", q->ops->name);
+	if (!dma_test_access(addr, len, writable))
+		return false;
+	*seg = (struct refdev_seg){addr, len, writable};
+	chain->nsegs++;
+	*(writable ? &chain->writable : &chain->readable) += len;
+	if (chain->readable + chain->writable > 1ull << 32)
+		violation("%s: a chain of more than 2^32 bytes (2.7.5.2#1)", q->ops->name);
+	return true;
+}
+
 /* --- buffers ------------------------------------------------------------------------------- */
 
 bool refdev_pop(struct refdev_queue *q, struct refdev_chain *chain)
@@ -262,6 +340,14 @@ bool refdev_pop(struct refdev_queue *q, struct refdev_chain *chain)
 void refdev_push(struct refdev_queue *q, const struct refdev_chain *chain, uint32_t len)
 {
 	q->ops->push(q, chain, len);
+	q->pushed++;
+}
+
+void refdev_skip(struct refdev_queue *q, const struct refdev_chain *chain)
+{
+	if (!q->in_order)
+		violation("test: a batch without VIRTIO_F_IN_ORDER");
+	q->ops->skip(q, chain);
 	q->pushed++;
 }
 

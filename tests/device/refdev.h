@@ -30,11 +30,14 @@
 #define REF_S_NEEDS_RESET 0x40u
 #define REF_S_FAILED	  0x80u
 
-#define REF_F_INDIRECT	      28
-#define REF_F_EVENT_IDX	      29
-#define REF_F_VERSION_1	      32
-#define REF_F_ACCESS_PLATFORM 33
-#define REF_F_RING_PACKED     34
+#define REF_F_INDIRECT		28
+#define REF_F_EVENT_IDX		29
+#define REF_F_VERSION_1		32
+#define REF_F_ACCESS_PLATFORM	33
+#define REF_F_RING_PACKED	34
+#define REF_F_IN_ORDER		35
+#define REF_F_NOTIFICATION_DATA 38
+#define REF_F_RING_RESET	40
 
 #define REF_INT_VRING  1u
 #define REF_INT_CONFIG 2u
@@ -68,6 +71,10 @@ struct refdev_ring_ops {
 	bool (*pop)(struct refdev_queue *q, struct refdev_chain *chain);
 	/* Returns a buffer as used, @len bytes written. */
 	void (*push)(struct refdev_queue *q, const struct refdev_chain *chain, uint32_t len);
+	/* With VIRTIO_F_IN_ORDER: the buffer is used, written completely, and the next push says so. */
+	void (*skip)(struct refdev_queue *q, const struct refdev_chain *chain);
+	/* Where the driver will add its next buffer, as VIRTIO_F_NOTIFICATION_DATA puts it. */
+	uint16_t (*next_offset)(const struct refdev_queue *q);
 	/* Whether what was pushed since the last call deserves an interrupt. */
 	bool (*wants_interrupt)(struct refdev_queue *q);
 	/* Asks the driver for notifications (or none). */
@@ -75,6 +82,7 @@ struct refdev_ring_ops {
 };
 
 extern const struct refdev_ring_ops refdev_split_ops;
+extern const struct refdev_ring_ops refdev_packed_ops;
 
 /* A wrong that the device does to a queue, once. */
 enum refdev_lie {
@@ -86,6 +94,8 @@ enum refdev_lie {
 	LIE_LEN_MAX,		/* UINT32_MAX bytes */
 	LIE_IDX_JUMP,		/* an index beyond what was made available */
 	LIE_IDX_BACK,		/* an index that goes back by one */
+	LIE_BATCH,		/* split, in order: a batch that reaches beyond the index */
+	LIE_WRAP,		/* packed: the flags of another round */
 };
 
 struct refdev_queue {
@@ -98,7 +108,10 @@ struct refdev_queue {
 	bool addr_written[3];
 	uint64_t desc, driver, device; /* bus addresses of the three areas */
 	uint32_t legacy_align;
-	bool event_idx, indirect;
+	bool event_idx, indirect, in_order, notification_data;
+	bool native;		  /* legacy: values in the CPU's byte order */
+	bool resetting;		  /* QueueReset was written, and its end not read yet */
+	unsigned int reset_reads; /* so many reads of it until the end */
 
 	bool notified;		     /* there may be work */
 	bool polling;		     /* the device looks without being notified */
@@ -108,9 +121,16 @@ struct refdev_queue {
 	enum refdev_lie lie; /* to be told by the next push */
 	bool lied;	     /* and from then on nothing more is said */
 
+	unsigned int batch_buffers, batch_descs; /* skipped since the last push */
+
 	/* The split ring's. */
-	uint16_t last_avail, used_idx, signalled_used;
+	uint16_t last_avail, used_idx, signalled_used, next_in_order;
 	struct refdev_desc_state *state;
+
+	/* The packed ring's. Places are counted from the beginning and never wrap: place % size is
+	 * the descriptor, an even place / size a round of wrap counter 1. */
+	uint64_t avail_place, used_place, signalled_place;
+	struct refdev_packed *packed;
 };
 
 /* A field of a config space: its width, and the feature that it depends on (-1: none). */
@@ -147,6 +167,8 @@ struct refdev_lies {
 	unsigned int generation_moves_n; /* at the next n reads */
 	bool no_interrupts;		 /* they are lost */
 	bool ignore_notify;		 /* nothing is ever processed */
+	bool queue_reset_hangs;		 /* QueueReset never reads 0 again */
+	unsigned int queue_reset_reads;	 /* so many reads of QueueReset until it is 0 */
 	bool stuck_ready;		 /* QueueReady reads 1 for queues never set up */
 };
 
@@ -231,10 +253,25 @@ void refdev_queue_enable(struct refdev_queue *q);
 void refdev_queue_disable(struct refdev_queue *q);
 bool refdev_negotiated(const struct refdev *dev, unsigned int bit);
 
+/* The driver notifies with @value: checks it, and returns its queue, or NULL for none. */
+struct refdev_queue *refdev_notify(struct refdev *dev, uint32_t value);
+
+/* --- for ring formats ---------------------------------------------------------------------- */
+
+/* A field of @width bytes in the queue's byte order; reads as 0 what cannot be accessed. */
+uint64_t refdev_load(const struct refdev_queue *q, uint64_t addr, unsigned int width);
+void refdev_store(const struct refdev_queue *q, uint64_t addr, uint64_t value, unsigned int width);
+
+/* Enters a piece of a buffer, and checks what holds in both formats. Returns false where the rest of
+ * the chain makes no sense any more. */
+bool refdev_add_seg(struct refdev_queue *q, struct refdev_chain *chain, uint64_t addr, uint32_t len,
+		    bool writable);
+
 /* --- for device types ---------------------------------------------------------------------- */
 
 bool refdev_pop(struct refdev_queue *q, struct refdev_chain *chain);
 void refdev_push(struct refdev_queue *q, const struct refdev_chain *chain, uint32_t len);
+void refdev_skip(struct refdev_queue *q, const struct refdev_chain *chain);
 /* Sends the interrupt that pushes have earned. */
 void refdev_interrupt(struct refdev_queue *q);
 

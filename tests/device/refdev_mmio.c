@@ -34,6 +34,7 @@ enum reg {
 	QUEUE_DESC = 0x080,
 	QUEUE_DRIVER = 0x090,
 	QUEUE_DEVICE = 0x0a0,
+	QUEUE_RESET = 0x0c0,
 	CONFIG_GENERATION = 0x0fc,
 	CONFIG = 0x100,
 };
@@ -69,6 +70,7 @@ static const struct reg_rule rules[] = {
 	{QUEUE_DRIVER + 4, W, 0},
 	{QUEUE_DEVICE, W, 0},
 	{QUEUE_DEVICE + 4, W, 0},
+	{QUEUE_RESET, R | W, 0},
 	{CONFIG_GENERATION, R, 0},
 };
 
@@ -107,7 +109,7 @@ static void check_queue_phase(struct refdev *dev, unsigned int offset)
 
 	if (!(dev->status & needed))
 		violation("mmio: queue register %#x in status %#x (3.1.1)", offset, dev->status);
-	else if (!legacy(dev) && !dev->status_read)
+	else if (!legacy(dev) && !dev->status_read && !(dev->status & REF_S_DRIVER_OK))
 		violation("mmio: FEATURES_OK was not read back (3.1.1)");
 	if (!dev->queue_sel_written)
 		violation("mmio: queue register %#x before QueueSel", offset);
@@ -271,6 +273,31 @@ static void write_queue_pfn(struct refdev *dev, struct refdev_queue *q, uint32_t
 	refdev_queue_enable(q);
 }
 
+/* 2.6.1.1, 4.2.3.2.1: the queue is the driver's again once the register reads 0. */
+static void write_queue_reset(struct refdev *dev, struct refdev_queue *q, uint32_t value)
+{
+	if (!refdev_negotiated(dev, REF_F_RING_RESET))
+		violation("mmio: QueueReset without VIRTIO_F_RING_RESET (4.2.2.2)");
+	if (value != 1)
+		violation("mmio: QueueReset %#x", value);
+	if (!q->ready || q->resetting)
+		violation("mmio: QueueReset of queue %u, which is not in use", q->index);
+	refdev_queue_disable(q);
+	q->resetting = true;
+	q->reset_reads = dev->lies.queue_reset_hangs ? UINT32_MAX : dev->lies.queue_reset_reads;
+}
+
+static uint32_t read_queue_reset(struct refdev_queue *q)
+{
+	if (q->reset_reads == 0) {
+		q->resetting = false;
+		return 0;
+	}
+	if (q->reset_reads != UINT32_MAX)
+		q->reset_reads--;
+	return 1;
+}
+
 static void write_queue_addr(struct refdev_queue *q, unsigned int offset, uint32_t value)
 {
 	unsigned int part = (offset - QUEUE_DESC) / 0x10, shift = offset & 4 ? 32 : 0;
@@ -294,7 +321,12 @@ static void write_queue(struct refdev *dev, unsigned int offset, uint32_t value)
 				  dev->nqueues);
 		return;
 	}
-	if (offset == QUEUE_SIZE)
+	if (q->resetting && q->reset_reads != UINT32_MAX)
+		violation("mmio: register %#x written before QueueReset read 0 (4.2.2.2#14)",
+			  offset);
+	if (offset == QUEUE_RESET)
+		write_queue_reset(dev, q, value);
+	else if (offset == QUEUE_SIZE)
 		write_queue_size(dev, q, value);
 	else if (offset == QUEUE_READY)
 		write_queue_ready(dev, q, value);
@@ -317,22 +349,17 @@ static uint32_t read_queue(struct refdev *dev, unsigned int offset)
 		return q->size_max;
 	if (offset == QUEUE_PFN)
 		return q->ready ? (uint32_t)(q->desc / dev->guest_page_size) : 0;
+	if (offset == QUEUE_RESET)
+		return read_queue_reset(q);
 	q->must_read_ready = false;
 	return q->ready || dev->lies.stuck_ready;
 }
 
 static void write_notify(struct refdev *dev, uint32_t value)
 {
-	struct refdev_queue *q = value < dev->nqueues ? &dev->queues[value] : NULL;
-
 	if (!(dev->status & REF_S_DRIVER_OK))
 		violation("mmio: notification before DRIVER_OK (3.1.1#6)");
-	if (!q || !q->ready) {
-		violation("mmio: notification of queue %u, which is not set up", value);
-		return;
-	}
-	q->notified = true;
-	q->notifications++;
+	(void)refdev_notify(dev, value);
 }
 
 static void write_ack(struct refdev *dev, uint32_t value)

@@ -31,33 +31,14 @@ struct desc {
 	uint16_t flags, next;
 };
 
-static uint64_t load(uint64_t addr, unsigned int width)
-{
-	const uint8_t *p = dma_test_access(addr, width, false);
-	uint64_t value = 0;
-
-	while (p && width-- > 0)
-		value = value << 8 | p[width];
-	return value;
-}
-
-static void store(uint64_t addr, uint64_t value, unsigned int width)
-{
-	uint8_t *p = dma_test_access(addr, width, true);
-	unsigned int i;
-
-	for (i = 0; p && i < width; i++)
-		p[i] = (uint8_t)(value >> (8 * i));
-}
-
-static struct desc load_desc(uint64_t table, unsigned int i)
+static struct desc load_desc(const struct refdev_queue *q, uint64_t table, unsigned int i)
 {
 	uint64_t at = table + (uint64_t)i * DESC_BYTES;
 	struct desc d = {
-		.addr = load(at, 8),
-		.len = (uint32_t)load(at + 8, 4),
-		.flags = (uint16_t)load(at + 12, 2),
-		.next = (uint16_t)load(at + 14, 2),
+		.addr = refdev_load(q, at, 8),
+		.len = (uint32_t)refdev_load(q, at + 8, 4),
+		.flags = (uint16_t)refdev_load(q, at + 12, 2),
+		.next = (uint16_t)refdev_load(q, at + 14, 2),
 	};
 
 	return d;
@@ -78,9 +59,10 @@ static uint64_t avail_event_at(const struct refdev_queue *q)
 static void want_notify(struct refdev_queue *q, bool want)
 {
 	if (q->event_idx)
-		store(avail_event_at(q), want ? q->last_avail : (uint16_t)(q->last_avail - 1), 2);
+		refdev_store(q, avail_event_at(q),
+			     want ? q->last_avail : (uint16_t)(q->last_avail - 1), 2);
 	else
-		store(q->device, !want, 2);
+		refdev_store(q, q->device, !want, 2);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
@@ -98,12 +80,12 @@ static void split_enable(struct refdev_queue *q)
 	    !dma_test_access(q->driver, 6 + 2 * (size_t)q->size, false) ||
 	    !dma_test_access(q->device, 6 + 8 * (size_t)q->size, true))
 		violation("split: an area is not the device's to use");
-	if (load(q->device, 2) || load(q->device + 2, 2))
+	if (refdev_load(q, q->device, 2) || refdev_load(q, q->device + 2, 2))
 		violation("split: the used ring does not start as zero (2.7.10.1#1)");
 	q->last_avail = 0;
 	q->used_idx = 0;
 	q->signalled_used = 0;
-	q->lied = false;
+	q->next_in_order = 0;
 	q->state = calloc(q->size, sizeof(*q->state));
 	for (i = 0; i < q->size; i++)
 		q->state[i].owner = NOBODY;
@@ -121,27 +103,16 @@ static void split_disable(struct refdev_queue *q)
 
 static bool add_seg(struct refdev_queue *q, struct refdev_chain *chain, const struct desc *d)
 {
-	bool writable = d->flags & DESC_WRITE;
-	struct refdev_seg *seg = &chain->segs[chain->nsegs];
+	return refdev_add_seg(q, chain, d->addr, d->len, d->flags & DESC_WRITE);
+}
 
-	if (chain->nsegs == REFDEV_MAX_SEGS || chain->nsegs == q->size) {
-		violation("split: a chain longer than the queue (2.7.5.3.1#3)");
-		return false;
-	}
-	if (!writable && chain->writable)
-		violation("split: a readable descriptor after a writable one (2.7.4.2#1)");
-	if (d->len == 0)
-		violation("split: an empty descriptor");
-	if (!dma_test_access(d->addr, d->len, writable))
-		return false;
-	seg->addr = d->addr;
-	seg->len = d->len;
-	seg->writable = writable;
-	chain->nsegs++;
-	*(writable ? &chain->writable : &chain->readable) += d->len;
-	if (chain->readable + chain->writable > 1ull << 32)
-		violation("split: a chain of more than 2^32 bytes (2.7.5.2#1)");
-	return true;
+/* 2.7.5.3.1#5, 2.7.5.2#2: with VIRTIO_F_IN_ORDER chains lie in a row. */
+static void check_in_order_next(const struct refdev_queue *q, const struct desc *d, uint32_t i,
+				uint32_t wanted)
+{
+	if (q->in_order && (d->flags & DESC_NEXT) && d->next != wanted)
+		violation("split: next is %u at %u, in order wants %u (2.7.5.2#2)", d->next, i,
+			  wanted);
 }
 
 static bool walk_indirect(struct refdev_queue *q, struct refdev_chain *chain, const struct desc *d)
@@ -159,7 +130,7 @@ static bool walk_indirect(struct refdev_queue *q, struct refdev_chain *chain, co
 	if (!dma_test_access(d->addr, d->len, false))
 		return false;
 	for (steps = 0; steps < entries; steps++) {
-		struct desc e = load_desc(d->addr, i);
+		struct desc e = load_desc(q, d->addr, i);
 
 		if (e.flags & ~(DESC_NEXT | DESC_WRITE))
 			violation("split: flags %#x within an indirect table (2.7.5.3.1#2)",
@@ -168,6 +139,7 @@ static bool walk_indirect(struct refdev_queue *q, struct refdev_chain *chain, co
 			return false;
 		if (!(e.flags & DESC_NEXT))
 			return true;
+		check_in_order_next(q, &e, i, i + 1);
 		i = e.next;
 		if (i >= entries)
 			break;
@@ -209,7 +181,7 @@ static bool walk(struct refdev_queue *q, struct refdev_chain *chain)
 		if (!claim(q, chain->id, i))
 			return false;
 		chain->descriptors++;
-		d = load_desc(q->desc, i);
+		d = load_desc(q, q->desc, i);
 		if (d.flags & ~(DESC_NEXT | DESC_WRITE | DESC_INDIRECT))
 			violation("split: descriptor flags %#x", d.flags);
 		if (d.flags & DESC_INDIRECT)
@@ -218,13 +190,14 @@ static bool walk(struct refdev_queue *q, struct refdev_chain *chain)
 			return false;
 		if (!(d.flags & DESC_NEXT))
 			return true;
+		check_in_order_next(q, &d, i, (i + 1) % q->size);
 		i = d.next;
 	}
 }
 
 static void check_avail_flags(struct refdev_queue *q)
 {
-	uint16_t flags = (uint16_t)load(q->driver, 2);
+	uint16_t flags = (uint16_t)refdev_load(q, q->driver, 2);
 
 	if (q->event_idx ? flags != 0 : flags > 1)
 		violation("split: available ring flags %#x (2.7.7.1#%d)", flags,
@@ -233,7 +206,7 @@ static void check_avail_flags(struct refdev_queue *q)
 
 static uint16_t available(struct refdev_queue *q)
 {
-	uint16_t n = (uint16_t)(load(q->driver + 2, 2) - q->last_avail);
+	uint16_t n = (uint16_t)(refdev_load(q, q->driver + 2, 2) - q->last_avail);
 
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (n > q->size) {
@@ -256,7 +229,7 @@ static bool split_pop(struct refdev_queue *q, struct refdev_chain *chain)
 			return false;
 	}
 	slot = q->driver + 4 + 2ull * (q->last_avail % q->size);
-	chain->id = (uint16_t)load(slot, 2);
+	chain->id = (uint16_t)refdev_load(q, slot, 2);
 	chain->descriptors = 0;
 	chain->nsegs = 0;
 	chain->readable = chain->writable = 0;
@@ -270,9 +243,11 @@ static void put_used(struct refdev_queue *q, uint32_t id, uint32_t len)
 {
 	uint64_t slot = q->device + 4 + 8ull * (q->used_idx % q->size);
 
-	store(slot, id, 4);
-	store(slot + 4, len, 4);
-	q->used_idx++;
+	refdev_store(q, slot, id, 4);
+	refdev_store(q, slot + 4, len, 4);
+	/* 2.7.12: an entry stands for a batch, and takes as many places. */
+	q->used_idx = (uint16_t)(q->used_idx + 1 + q->batch_buffers);
+	q->batch_buffers = 0;
 }
 
 /* Gives back the descriptors of buffer @head, which must be as they were. */
@@ -298,10 +273,10 @@ static void release(struct refdev_queue *q, const struct refdev_chain *chain)
 /* Whether buffer @id is available, and not taken yet. */
 static bool is_waiting(const struct refdev_queue *q, uint32_t id)
 {
-	uint16_t end = (uint16_t)load(q->driver + 2, 2), i;
+	uint16_t end = (uint16_t)refdev_load(q, q->driver + 2, 2), i;
 
 	for (i = q->last_avail; i != end; i++)
-		if (load(q->driver + 4 + 2ull * (i % q->size), 2) == id)
+		if (refdev_load(q, q->driver + 4 + 2ull * (i % q->size), 2) == id)
 			return true;
 	return false;
 }
@@ -317,6 +292,28 @@ static uint32_t not_a_head(const struct refdev_queue *q, uint32_t id)
 	return q->size;
 }
 
+/* 6.2#5: the device itself, that is the test, keeps the order. */
+static void check_order(struct refdev_queue *q, const struct refdev_chain *chain)
+{
+	uint64_t slot = q->driver + 4 + 2ull * (q->next_in_order++ % q->size);
+
+	if (q->in_order && refdev_load(q, slot, 2) != chain->id)
+		violation("test: buffer %u is used out of order", chain->id);
+}
+
+/* The next push returns this one as well. */
+static void split_skip(struct refdev_queue *q, const struct refdev_chain *chain)
+{
+	release(q, chain);
+	check_order(q, chain);
+	q->batch_buffers++;
+}
+
+static uint16_t split_next_offset(const struct refdev_queue *q)
+{
+	return (uint16_t)refdev_load(q, q->driver + 2, 2);
+}
+
 static void split_push(struct refdev_queue *q, const struct refdev_chain *chain, uint32_t len)
 {
 	enum refdev_lie lie = q->lie;
@@ -324,6 +321,7 @@ static void split_push(struct refdev_queue *q, const struct refdev_chain *chain,
 	uint16_t idx;
 
 	release(q, chain);
+	check_order(q, chain);
 	if (q->lied) /* or the truth would cover the lie before the driver looks */
 		return;
 	q->lied = lie != LIE_NONE;
@@ -340,12 +338,14 @@ static void split_push(struct refdev_queue *q, const struct refdev_chain *chain,
 	if (lie == LIE_ID_DUPLICATE)
 		put_used(q, id, len);
 	idx = q->used_idx;
+	if (lie == LIE_BATCH) /* the entry's batch reaches beyond the index */
+		idx = (uint16_t)(q->used_idx - 1);
 	if (lie == LIE_IDX_JUMP)
 		idx = (uint16_t)(q->last_avail + q->size + 1);
 	if (lie == LIE_IDX_BACK)
 		idx = (uint16_t)(q->used_idx - 2);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	store(q->device + 2, idx, 2);
+	refdev_store(q, q->device + 2, idx, 2);
 }
 
 /* 2.7.7.2; used_event is compared as the specification's own example does, modulo 2^16. */
@@ -359,8 +359,8 @@ static bool wants_interrupt(struct refdev_queue *q)
 	if (new == old)
 		return false;
 	if (!q->event_idx)
-		return !(load(q->driver, 2) & 1);
-	event = (uint16_t)load(used_event_at(q), 2);
+		return !(refdev_load(q, q->driver, 2) & 1);
+	event = (uint16_t)refdev_load(q, used_event_at(q), 2);
 	return (uint16_t)(new - event - 1) < (uint16_t)(new - old);
 }
 
@@ -370,6 +370,8 @@ const struct refdev_ring_ops refdev_split_ops = {
 	.disable = split_disable,
 	.pop = split_pop,
 	.push = split_push,
+	.skip = split_skip,
+	.next_offset = split_next_offset,
 	.wants_interrupt = wants_interrupt,
 	.want_notify = want_notify,
 };

@@ -1,5 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Fixtures of the QEMU tests: the platforms, a laboratory that starts machines, disks."""
+"""Fixtures of the QEMU tests: the platforms, a laboratory that starts machines, disks.
+
+Every test runs with QEMU's own kind of ring (split, event index, indirect tables) on all platforms
+that its fixture names. Those marked `rings` run once more for each other kind, on modern
+transports: tests of `platform` with both architectures, others with one, in turn. With --all-variants
+it is every kind with every platform.
+"""
+import dataclasses
 import contextlib
 import fcntl
 import itertools
@@ -9,7 +16,7 @@ import zlib
 import pytest
 
 import host
-from machine import BUILD, Channel, Machine, Platform, Terminal, image_path
+from machine import BUILD, Channel, Machine, Platform, Ring, Terminal, image_path
 
 PLATFORMS = [Platform(arch, transport, gic) for arch, transport, gic in
              itertools.product(("arm", "aarch64"), ("modern", "legacy"), (2, 3))]
@@ -17,6 +24,25 @@ ARCHES = [Platform("arm"), Platform("aarch64")]
 # Fewer combinations, in which each value of each property occurs with each architecture.
 PAIRS = [Platform("arm", "modern", 2), Platform("arm", "legacy", 3),
          Platform("aarch64", "legacy", 2), Platform("aarch64", "modern", 3)]
+FIXTURES = {"platform": PLATFORMS, "pair": PAIRS, "arch": ARCHES}
+
+# Each feature alone, pairs of them, all; sizes: the smallest that drives a disk, one that is no
+# power of two, the largest that the devices take; and buffers that bounce through a pool.
+RINGS = [
+    Ring("packed", packed=True),
+    Ring("noevent", event_idx=False),
+    Ring("noindirect", indirect=False),
+    Ring("packed-noevent", packed=True, event_idx=False),
+    Ring("packed-noindirect", packed=True, indirect=False),
+    Ring("plain", event_idx=False, indirect=False),
+    Ring("packed-plain", packed=True, event_idx=False, indirect=False),
+    Ring("size4", queue_size=4),
+    Ring("packed-size5", packed=True, queue_size=5),
+    Ring("size1024", queue_size=1024),
+    Ring("packed-size1000", packed=True, queue_size=1000),
+    Ring("swiotlb", dma="swiotlb"),
+    Ring("packed-swiotlb", packed=True, dma="swiotlb"),
+]
 
 
 def pytest_sessionstart():
@@ -26,22 +52,77 @@ def pytest_sessionstart():
         raise pytest.UsageError(f"build the images first (make all): no {', '.join(missing)}")
 
 
-@pytest.fixture(params=PLATFORMS, ids=str)
+def pytest_addoption(parser):
+    parser.addoption("--all-variants", action="store_true",
+                     help="every kind of ring with every platform of a test")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "rings(*names): runs with these kinds of ring too, or all")
+    config.addinivalue_line("markers", "one_ring: does not, although its module does")
+
+
+def other_rings(fixture, test, names, every):
+    """The platforms for the rings that are not QEMU's own."""
+    assert set(names) <= {ring.name for ring in RINGS}
+    rings = [ring for ring in RINGS if ring.name in names or not names]
+    if every:
+        return [dataclasses.replace(platform, ring=ring) for ring in rings
+                for platform in FIXTURES[fixture]]
+    if fixture == "platform":
+        return [dataclasses.replace(platform, ring=ring) for ring in rings for platform in ARCHES]
+    first = zlib.crc32(test.encode())  # the same in each worker
+    return [dataclasses.replace(ARCHES[(first + number) % 2], ring=ring)
+            for number, ring in enumerate(rings)]
+
+
+def pytest_generate_tests(metafunc):
+    own = {name.strip() for mark in metafunc.definition.iter_markers("parametrize")
+           for name in mark.args[0].split(",")}
+    mark = metafunc.definition.get_closest_marker("rings")
+    if metafunc.definition.get_closest_marker("one_ring"):
+        mark = None
+    for fixture, platforms in FIXTURES.items():
+        if fixture not in metafunc.fixturenames or fixture in own:
+            continue
+        if mark:
+            platforms = platforms + other_rings(fixture, metafunc.definition.name, mark.args,
+                                                metafunc.config.getoption("all_variants"))
+        metafunc.parametrize(fixture, platforms, indirect=True, ids=str)
+
+
+@pytest.fixture
 def platform(request):
     """Every architecture x transport x interrupt controller."""
     return request.param
 
 
-@pytest.fixture(params=PAIRS, ids=str)
+@pytest.fixture
 def pair(request):
     """Every architecture x transport, each interrupt controller with each architecture."""
     return request.param
 
 
-@pytest.fixture(params=ARCHES, ids=lambda p: p.arch)
+@pytest.fixture
 def arch(request):
     """Both architectures, modern transport, GICv2."""
     return request.param
+
+
+def check_rings(machine):
+    """That the devices have the rings that the platform says, so that no test passes with others."""
+    legacy, ring = machine.platform.legacy, machine.platform.ring
+    text = machine.run("lsdev")
+    devices = [device for device in host.parse_lsdev(text) if device["driver"] != "-"] \
+        if text != "no devices\n" else []
+    if devices:
+        assert bool(host.pool_counts(machine)) == (ring.dma == "swiotlb")
+    for device in devices:
+        expected = (ring.size(legacy), ring.form(legacy))
+        assert set(device["queues"].values()) == {expected}, text
+        assert device["features"] & {"RING_PACKED", "EVENT_IDX", "INDIRECT_DESC"} == \
+            ring.features(legacy), text
+        assert ("VERSION_1" in device["features"]) == (not legacy), text
 
 
 class Lab:
@@ -73,6 +154,8 @@ class Lab:
         """A machine whose shell waits for a command. What it printed is in @boot_text."""
         machine = self.start(platform, *args, **options)
         machine.boot_text = machine.serial.prompt()
+        if platform.ring != Ring():
+            check_rings(machine)
         return machine
 
     def file(self, name, data):

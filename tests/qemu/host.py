@@ -55,6 +55,37 @@ def parse_lsdev(text):
     return devices
 
 
+_RING = re.compile(
+    r"(?P<name>\w+): (?P<form>split|packed) ring of (?P<size>\d+) at 0x(?P<address>[0-9a-f]+)\n"
+    r"(?:avail idx (?P<avail>\d+) \(device sees (?P<device_avail>\d+)\), "
+    r"used idx (?P<used>\d+) \(taken back (?P<taken>\d+)\)\n|"
+    r"next avail (?P<next_avail>\d+) round (?P<avail_round>[01]), "
+    r"next used (?P<next_used>\d+) round (?P<used_round>[01])\n)"
+    r"(?P<free>\d+) descriptors free, (?P<in_flight>\d+) buffers in flight, interrupts \w")
+
+
+def parse_vq(text):
+    """What vq shows. A packed ring's places count on through two rounds, so that places of
+    different rounds differ. @used_count is the number of buffers taken back."""
+    match = _RING.match(text)
+    assert match, f"vq printed {text!r}"
+    ring = {name: value if name in ("name", "form") else int(value, 16 if name == "address" else 10)
+            for name, value in match.groupdict().items() if value is not None}
+    for name in ("avail", "used") if ring["form"] == "packed" else ():
+        assert ring[f"next_{name}"] < ring["size"]
+        ring[name] = ring[f"next_{name}"] + (0 if ring[f"{name}_round"] else ring["size"])
+    counts = dict(re.findall(r"(\w+) (\d+)", re.search(r"^added .*$", text, re.M)[0]))
+    return ring | {"used_count" if name == "used" else name: int(value)
+                   for name, value in counts.items()}
+
+
+def pool_counts(machine):
+    """What mem says of the bounce pool: its numbers by name; nothing where there is none."""
+    line = re.search(r"^swiotlb (\d+) KiB, (.*)$", machine.run("mem"), re.M)
+    return {"KiB": int(line[1])} | {name: int(value) for name, value in
+                                    re.findall(r"([\w-]+) (\d+)", line[2])} if line else {}
+
+
 def slot_name(position):
     """The bus name and interrupt of the @position-th -device: QEMU fills virt's slots downwards."""
     slot = 31 - position

@@ -34,18 +34,68 @@ CPU = {"arm": "cortex-a15", "aarch64": "cortex-a57"}
 
 
 @dataclasses.dataclass(frozen=True)
+class Ring:
+    """What the rings of all devices are like: what QEMU offers, and boot options of ours."""
+    name: str = "default"
+    packed: bool = False
+    event_idx: bool = True
+    indirect: bool = True
+    queue_size: int = 0  # boot option queue-size=; 0: not given
+    dma: str = ""        # boot option dma=; "": not given
+
+    DEFAULT_SIZE = 256
+    DEVICE_SIZE = 1024  # what QEMU 7.2 takes at most behind virtio-mmio
+
+    def qemu_options(self):
+        """For all devices at once: virtio-device is the class that all are of."""
+        changed = ["packed=on"] if self.packed else []
+        changed += [] if self.event_idx else ["event_idx=off"]
+        changed += [] if self.indirect else ["indirect_desc=off"]
+        return [word for option in changed for word in ("-global", f"virtio-device.{option}")]
+
+    def boot_options(self):
+        return ([f"queue-size={self.queue_size}"] if self.queue_size else []) + \
+            ([f"dma={self.dma}"] if self.dma else [])
+
+    def form(self, legacy):
+        """What lsdev calls the format."""
+        return "packed" if self.packed and not legacy else "split"
+
+    def size(self, legacy):
+        """The size of each queue; that of a split ring is a power of two."""
+        size = min(self.queue_size or self.DEFAULT_SIZE, self.DEVICE_SIZE)
+        return size if self.form(legacy) == "packed" else 1 << (size.bit_length() - 1)
+
+    def features(self, legacy):
+        """Those of lsdev's features that say what a ring is like."""
+        names = {"RING_PACKED": self.packed and not legacy, "EVENT_IDX": self.event_idx,
+                 "INDIRECT_DESC": self.indirect}
+        return {name for name, there in names.items() if there}
+
+
+@dataclasses.dataclass(frozen=True)
 class Platform:
     """What the core tests run on: each combination of these."""
     arch: str = "arm"
     transport: str = "modern"  # virtio-mmio's interface: modern or legacy
     gic: int = 2
+    ring: Ring = Ring()
 
     def __str__(self):
-        return f"{self.arch}-{self.transport}-gicv{self.gic}"
+        name = f"{self.arch}-{self.transport}-gicv{self.gic}"
+        return name if self.ring == Ring() else f"{name}-{self.ring.name}"
 
     @property
     def legacy(self):
         return self.transport == "legacy"
+
+    @property
+    def form(self):
+        return self.ring.form(self.legacy)
+
+    @property
+    def queue_size(self):
+        return self.ring.size(self.legacy)
 
 
 def image_path(arch, kind="elf"):
@@ -293,8 +343,10 @@ class Machine:
             self.command_line += ["-smp", str(smp)]
         if semihosting:
             self.command_line += ["-semihosting-config", "enable=on,target=native"]
-        if append is not None:
-            self.command_line += ["-append", append]
+        self.command_line += platform.ring.qemu_options()
+        arguments = platform.ring.boot_options() + ([] if append is None else [append])
+        if arguments:
+            self.command_line += ["-append", "; ".join(arguments)]
         self.command_line += [str(arg) for arg in args]
         self._errors = tempfile.TemporaryFile()
         stdio = [channel for channel in self.channels if isinstance(channel, Stdio)]

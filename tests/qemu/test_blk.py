@@ -14,6 +14,8 @@ import host
 from host import SECTOR, crc_line, hexdump
 from machine import CPU, ROOT, TIMEOUT_S, image_path
 
+pytestmark = pytest.mark.rings
+
 SECTORS = 2048
 BYTES = SECTORS * SECTOR
 
@@ -74,6 +76,7 @@ def test_sums(lab, platform):
     machine.poweroff()
 
 
+@pytest.mark.rings("packed", "swiotlb")
 def test_hex_dump(lab, platform):
     data = host.random_bytes(BYTES, str(platform))
     machine = lab.boot(platform, *disk_options(lab.file("disk.img", data)))
@@ -230,11 +233,11 @@ def test_read_only_disk(lab, pair, how):
 # --- errors that the disk has -----------------------------------------------------------------
 
 def blkdebug(path, *rules):
-    """A disk on which the requests of @rules fail."""
+    """A disk on which the requests of @rules fail, and not those that QEMU would merge with them."""
     node = {"driver": "blkdebug", "node-name": "d0", "inject-error": list(rules),
             "image": {"driver": "file", "filename": str(path)}}
     return ["-blockdev", json.dumps(node), "-device",
-            "virtio-blk-device,drive=d0,rerror=report,werror=report"]
+            "virtio-blk-device,drive=d0,rerror=report,werror=report,request-merging=off"]
 
 
 def test_read_error(lab, platform):
@@ -288,6 +291,7 @@ def test_write_and_flush_error(lab, arch):
 
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 4096 + 512, (1 << 20) - 512,
                                   (1 << 20) + 100, 127 * 512, 129 * 512])
+@pytest.mark.one_ring
 def test_sizes(lab, arch, size):
     """QEMU rounds a file up to whole sectors; what is beyond its end reads as zero."""
     data = host.random_bytes(size, size)
@@ -324,10 +328,10 @@ def test_info(lab, platform):
     assert shown["access"] == "read-write"
     assert shown["cache"] == "write-back"
     assert shown["serial"] == '"0123456789ABCDEFGHIJ"'  # all 20 bytes, without an end
-    assert shown["queue"] == "256 descriptors"
+    assert shown["queue"] == f"{platform.queue_size} descriptors"
     seg_max, most = map(int, re.fullmatch(
         r"seg_max (\d+), size_max \d+, at most (\d+) sectors", shown["requests"]).groups())
-    assert 1 <= seg_max <= 254 and most >= 128
+    assert 1 <= seg_max <= min(254, platform.queue_size - 2) and most >= 128
     machine.poweroff()
 
 
@@ -335,6 +339,7 @@ def test_info(lab, platform):
     ("", "", "write-back"), (",cache=writethrough", "", "write-through"),
     ("", ",write-cache=off", "write-through"), ("", ",config-wce=off", "write-back"),
 ])
+@pytest.mark.one_ring
 def test_cache_mode(lab, arch, drive, device, expected):
     machine = lab.boot(arch, *disk_options(lab.file("disk.img", BYTES), drive=drive,
                                            device=device))
@@ -346,6 +351,7 @@ def test_cache_mode(lab, arch, drive, device, expected):
 @pytest.mark.parametrize("logical, physical, least, best", [
     (512, 4096, 4096, 65536), (4096, 4096, 4096, 8192), (4096, 16384, 16384, 32768),
     (1024, 1024, 1024, 4096), (2048, 4096, 0, 0)])
+@pytest.mark.rings("packed", "plain", "size4", "packed-size5", "swiotlb", "packed-swiotlb")
 def test_block_sizes_and_topology(lab, arch, logical, physical, least, best):
     """Sectors of 512 bytes can be read and written whatever the disk's blocks are."""
     expected = bytearray(host.random_bytes(BYTES, logical))
@@ -374,6 +380,7 @@ def test_block_sizes_and_topology(lab, arch, logical, physical, least, best):
 
 
 @pytest.mark.parametrize("size", [4, 64, 1024])
+@pytest.mark.one_ring
 def test_queue_sizes(lab, pair, size):
     """QEMU 7.2 tells of 1024 entries behind virtio-mmio whatever its queue-size is, and only cuts
     seg_max; others may tell the truth. We take at most 256."""
@@ -394,6 +401,7 @@ def test_queue_sizes(lab, pair, size):
 
 @pytest.mark.parametrize("event_idx", ["on", "off"])
 @pytest.mark.parametrize("indirect", ["on", "off"])
+@pytest.mark.one_ring
 def test_ring_features(lab, pair, event_idx, indirect):
     data = host.random_bytes(2 << 20, (event_idx, indirect))
     path = lab.file("disk.img", data)
@@ -426,6 +434,7 @@ def test_resize_while_running(lab, pair):
     assert path.read_bytes()[-SECTOR:] == b"new land".ljust(SECTOR, b"\0")
 
 
+@pytest.mark.one_ring
 def test_snapshot_of_qemu_tools(lab, arch):
     """A format that only the host knows makes no difference to the guest."""
     raw = lab.file("disk.raw", host.random_bytes(BYTES, "qcow2"))

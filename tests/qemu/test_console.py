@@ -5,6 +5,8 @@ import pytest
 import host
 from machine import Stdio
 
+pytestmark = pytest.mark.rings
+
 STDIO = ["-chardev", "stdio,id=con0,signal=off", "-device", "virtio-serial-device", "-device",
          "virtconsole,chardev=con0"]
 
@@ -140,6 +142,7 @@ def test_nobody_at_the_console(lab, pair, chardev, tmp_path_factory):
     machine.poweroff()
 
 
+@pytest.mark.rings("packed", "plain", "size4", "packed-size5")
 def test_console_that_nobody_reads(lab, pair):
     """Connected, but its reader has stopped. Whether QEMU then drops output (as of 7.2) or makes
     the guest wait: writing comes to an end, and all else goes on."""

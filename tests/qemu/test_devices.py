@@ -8,6 +8,8 @@ import pytest
 import host
 from host import crc_line, parse_lsdev, slot_name
 
+pytestmark = pytest.mark.rings
+
 TYPES = {"block": ("virtio_blk", {"requests"}), "net": ("virtio_net", {"rx", "tx"}),
          "console": ("virtio_console", {"rx", "tx"}), "entropy": ("virtio_rng", {"requests"}),
          "balloon": ("-", set()), "input": ("-", set())}
@@ -48,7 +50,8 @@ class Mixture:
     def input(self, _lab, _position):
         self.args += ["-device", "virtio-keyboard-device"]
 
-    def check(self, machine, legacy):
+    def check(self, machine):
+        platform = machine.platform
         devices = parse_lsdev(machine.run("lsdev"))
         assert len(devices) == len(self.types)
         for position, (kind, device) in enumerate(zip(self.types, devices)):
@@ -58,10 +61,10 @@ class Mixture:
             assert (device["type"], device["driver"]) == (kind, driver)
             assert device["state"] == ("live" if driver != "-" else "no-driver")
             assert device["queues"].keys() == queues
-            assert all(size >= 4 and form == "split" for size, form in device["queues"].values())
+            assert set(device["queues"].values()) <= {(platform.queue_size, platform.form)}
             if driver != "-":
-                assert {"EVENT_IDX", "INDIRECT_DESC"} <= device["features"]
-                assert ("VERSION_1" in device["features"]) == (not legacy)
+                assert platform.ring.features(platform.legacy) <= device["features"]
+                assert ("VERSION_1" in device["features"]) == (not platform.legacy)
         for number, data in enumerate(self.disks):
             assert machine.run(f"blk sum {number}") == crc_line(data) + "\n"
         nets = [position for position, kind in enumerate(self.types) if kind == "net"]
@@ -73,35 +76,42 @@ class Mixture:
             assert machine.run(f"con {number} hello") == ""
 
 
+def large_pool(platform):
+    """Arguments for many network devices, whose receive buffers all wait in the pool."""
+    return "swiotlb=32768" if platform.ring.dma == "swiotlb" else None
+
+
 def test_one_of_each(lab, platform):
     mixture = Mixture(lab, ["block", "net", "console", "entropy"])
     machine = lab.boot(platform, *mixture.args)
-    mixture.check(machine, platform.legacy)
+    mixture.check(machine)
     machine.poweroff()
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.rings("packed", "plain", "size4", "packed-size5", "swiotlb", "packed-swiotlb")
 def test_all_slots_in_any_order(lab, pair, seed):
     types = ["block"] * 10 + ["net"] * 8 + ["entropy"] * 7 + ["console"] * 7
     random.Random(seed).shuffle(types)
     mixture = Mixture(lab, types)
-    machine = lab.boot(pair, *mixture.args)
-    mixture.check(machine, pair.legacy)
+    machine = lab.boot(pair, *mixture.args, append=large_pool(pair))
+    mixture.check(machine)
     machine.poweroff()
 
 
 @pytest.mark.parametrize("kind", ["block", "net", "console", "entropy"])
+@pytest.mark.rings("packed", "plain", "size4", "packed-size5", "swiotlb", "packed-swiotlb")
 def test_all_slots_of_one_type(lab, arch, kind):
     mixture = Mixture(lab, [kind] * 32)
-    machine = lab.boot(arch, *mixture.args)
-    mixture.check(machine, arch.legacy)
+    machine = lab.boot(arch, *mixture.args, append=large_pool(arch))
+    mixture.check(machine)
     machine.poweroff()
 
 
 def test_types_without_a_driver(lab, platform):
     mixture = Mixture(lab, ["balloon", "block", "input", "entropy", "input", "net"])
     machine = lab.boot(platform, *mixture.args)
-    mixture.check(machine, platform.legacy)
+    mixture.check(machine)
     assert machine.run("vq 0 0") == "vq: device 0 has no queue 0\n"
     machine.poweroff()
 
@@ -142,32 +152,28 @@ def test_ring_dump(lab, platform):
     mixture = Mixture(lab, ["block", "net"])
     machine = lab.boot(platform, *mixture.args)
 
-    def ring(device, queue):
-        text = machine.run(f"vq {device} {queue}")
-        head = re.match(r"(\w+): split ring of (\d+) at 0x([0-9a-f]+)\n"
-                        r"avail idx (\d+) \(device sees (\d+)\), "
-                        r"used idx (\d+) \(taken back (\d+)\)\n"
-                        r"(\d+) descriptors free, (\d+) buffers in flight, interrupts \w", text)
-        assert head, text
-        counts = dict(re.findall(r"(\w+) (\d+)", text.splitlines()[-1]))
-        return head.groups(), {name: int(value) for name, value in counts.items()}
-
-    before, counts = ring(0, 0)
-    assert before[0] == "requests" and int(before[2], 16) % 4096 == 0
+    before = host.parse_vq(machine.run("vq 0 0"))
+    assert before["name"] == "requests" and before["address"] % 4096 == 0
+    assert (before["size"], before["form"]) == (platform.queue_size, platform.form)
     for number in range(10):
         machine.run(f"blk read 0 {number}")
-    after, later = ring(0, 0)
-    for index in (3, 4, 5, 6):
-        assert int(after[index]) - int(before[index]) == 10
-    assert after[7] == after[1] and after[8] == "0"  # all free again
-    assert {name: later[name] - counts[name] for name in ("added", "used", "kicks", "notified")} \
-        == {"added": 10, "used": 10, "kicks": 10, "notified": 10}
+    after = host.parse_vq(machine.run("vq 0 0"))
+    if platform.form == "split":
+        for index in ("avail", "device_avail", "used", "taken"):
+            assert after[index] - before[index] == 10
+    else:
+        assert after["avail"] == after["used"]
+    assert after["free"] == after["size"] and after["in_flight"] == 0
+    assert {name: after[name] - before[name] for name in ("added", "used_count", "kicks",
+                                                          "notified")} \
+        == {"added": 10, "used_count": 10, "kicks": 10, "notified": 10}
 
-    receive, _ = ring(1, 0)
-    assert receive[0] == "rx" and int(receive[8]) > 0  # buffers wait there for frames
-    assert int(receive[3]) - int(receive[6]) == int(receive[8])
-    transmit, _ = ring(1, 1)
-    assert transmit[0] == "tx" and transmit[8] == "0"
+    receive = host.parse_vq(machine.run("vq 1 0"))
+    assert receive["name"] == "rx" and receive["in_flight"] > 0  # they wait there for frames
+    assert receive["added"] - receive["used_count"] == receive["in_flight"]
+    assert receive["in_flight"] + receive["free"] <= receive["size"]
+    transmit = host.parse_vq(machine.run("vq 1 1"))
+    assert transmit["name"] == "tx" and transmit["in_flight"] == 0
     assert machine.run("vq 1 2") == "vq: device 1 has no queue 2\n"
     assert machine.run("vq 2 0") == "vq: no device 2 (see lsdev)\n"
     machine.poweroff()

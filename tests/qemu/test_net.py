@@ -7,7 +7,9 @@ import pytest
 
 import host
 from host import BROADCAST, Wire, arp, ethernet, hexdump, icmp, ip_bytes, ipv4, mac_bytes
-from machine import Platform
+from machine import Platform, Ring
+
+pytestmark = pytest.mark.rings
 
 MAC = "52:54:00:ab:cd:ef"
 GUEST = mac_bytes(MAC)
@@ -107,6 +109,7 @@ def test_dump_ends_after_its_count(lab, arch):
     assert lines == shown(frame) * 3
 
 
+@pytest.mark.one_ring
 def test_dump_gives_up_in_silence(lab, arch):
     machine, _wire = wired(lab, arch)
     assert machine.run("net dump 0 2") == "net dump: no frame for 10 s (0 received)\n"
@@ -157,6 +160,7 @@ def test_arp(lab, platform):
     machine.poweroff()
 
 
+@pytest.mark.one_ring
 def test_arp_without_an_answer(lab, arch):
     machine, wire = wired(lab, arch)
     machine.serial.begin("net arp 0 10.0.2.77")
@@ -281,6 +285,7 @@ def test_scripted_ping(lab, pair):
 @pytest.mark.parametrize("device, mtu", [
     ("", 1500), (",host_mtu=1500", 1500), (",host_mtu=1400", 1400), (",host_mtu=68", 68),
     (",host_mtu=9000", 1500)])
+@pytest.mark.one_ring
 def test_mac_and_mtu(lab, arch, device, mtu):
     machine, _wire = wired(lab, arch, device=device)
     shown_info = info(machine)
@@ -307,6 +312,7 @@ def test_macs_of_several(lab, pair):
 
 @pytest.mark.parametrize("event_idx", ["on", "off"])
 @pytest.mark.parametrize("indirect", ["on", "off"])
+@pytest.mark.one_ring
 def test_ring_features(lab, pair, event_idx, indirect):
     machine, wire = wired(lab, pair, device=f",event_idx={event_idx},indirect_desc={indirect}")
     frames = [ethernet(GUEST, HOST, TEST, host.random_bytes(300, n)) for n in range(10)]
@@ -399,7 +405,10 @@ def test_flood_while_idle(lab, platform):
 
 
 @pytest.mark.parametrize(
-    "platform", [Platform("arm", "legacy", 2), Platform("aarch64", "modern", 3)], ids=str)
+    "platform", [Platform("arm", "legacy", 2), Platform("aarch64", "modern", 3),
+                 Platform("arm", ring=Ring("packed", packed=True)),
+                 Platform("aarch64", ring=Ring("packed-noevent-size1000", packed=True,
+                                               event_idx=False, queue_size=1000))], ids=str)
 def test_receive_index_wraps_around(lab, platform):
     """More than 65536 frames: the 16-bit indexes of the ring begin anew."""
     machine, wire = wired(lab, platform)

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Entropy: as many bytes as asked for, from the host, and never the same."""
+import pytest
+
 import host
+
+pytestmark = pytest.mark.rings
 
 
 def with_rng(lab, platform, device="", append=None):
@@ -77,6 +81,7 @@ def test_limited_rate(lab, arch):
     machine.poweroff()
 
 
+@pytest.mark.rings("packed", "packed-plain")
 def test_source_that_gives_nothing(lab, arch):
     """The wait has an end, and the next device works."""
     silent = lab.channel()

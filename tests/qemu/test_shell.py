@@ -81,6 +81,7 @@ def test_errors_are_one_line(lab, arch):
     assert machine.run("echo alive") == "alive\n"
 
 
+@pytest.mark.rings
 def test_errors_with_devices(lab, arch):
     machine = lab.boot(arch, *all_devices(lab))
     for command, error in {
@@ -281,6 +282,7 @@ def test_typing_ahead(lab, platform):
         assert machine.serial.prompt() == f"echo {text}\n{text}\n"
 
 
+@pytest.mark.rings
 def test_typing_while_a_command_runs(lab, arch):
     machine = lab.boot(arch, *all_devices(lab))
     machine.serial.send("blk sum 0\rblk read 0 0 100\recho done\r")
@@ -356,6 +358,7 @@ HARMLESS = ["help", "echo", "mem", "uptime", "irq", "lsdev", "vq", "blk info", "
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.rings("packed", "swiotlb")
 def test_random_commands(lab, arch, seed):
     """Every command ends with a prompt, whatever its arguments; errors are a single line."""
     machine = lab.boot(arch, *all_devices(lab))
@@ -375,6 +378,7 @@ def test_random_commands(lab, arch, seed):
     machine.poweroff()
 
 
+@pytest.mark.rings
 def test_prompt_after_every_command(lab, platform):
     """Each command that needs no argument, on a machine with all devices."""
     machine = lab.boot(platform, *all_devices(lab))

@@ -77,6 +77,7 @@ static void what_lies_beyond_the_devices_mask_is_not_mapped(void **state)
 	assert_null(dma_alloc_coherent(&direct, 4096, &handle, GFP_KERNEL));
 }
 
+/* 6.1#3 */
 static void a_backend_sees_every_call_with_its_direction(void **state)
 {
 	char buf[16] = "abcdefg";

@@ -326,6 +326,7 @@ static void an_answer_without_status_is_an_error(void **state)
 	rig_end(&rig);
 }
 
+/* 2.7.8.3#1 */
 static void a_read_of_which_the_device_wrote_less_is_an_error(void **state)
 {
 	static uint8_t buf[4 * 512];
@@ -496,7 +497,7 @@ static void requests_added_together_cost_one_notification(void **state)
 	rig_end(&rig);
 }
 
-/* --- devices that fail --------------------------------------------------------------------------------- */
+/* --- devices that fail, and cannot be recovered (test_recovery.c has those that can) --------------------------------------------------------------------------------- */
 
 static void a_device_that_does_not_answer_is_reset_after_the_timeout(void **state)
 {
@@ -506,6 +507,7 @@ static void a_device_that_does_not_answer_is_reset_after_the_timeout(void **stat
 	(void)state;
 	start(refdev_blk_new(2, DISK, 0));
 	rig.dev->hold = true;
+	rig.dev->lies.refuse_features = true;
 	begin = port_now_ns();
 	assert_int_equal(virtio_blk_read(blk, 0, buf, 8, SECONDS(2)), -ETIMEDOUT);
 	assert_in_range(port_now_ns() - begin, SECONDS(2), SECONDS(3));
@@ -525,6 +527,10 @@ static void a_lost_interrupt_ends_in_a_timeout_not_in_a_hang(void **state)
 	start(refdev_blk_new(2, DISK, 0));
 	rig.dev->lies.no_interrupts = true;
 	assert_int_equal(virtio_blk_read(blk, 0, buf, 1, SECONDS(1)), -ETIMEDOUT);
+	assert_int_equal(dma_test_mappings(), 0); /* it cannot write any more */
+	assert_int_equal(rig.vm.vdev.recoveries, 1);
+	rig.dev->lies.no_interrupts = false;
+	assert_int_equal(virtio_blk_read(blk, 0, buf, 1, SECONDS(1)), 0);
 	rig_end(&rig);
 }
 
@@ -540,6 +546,7 @@ static void a_device_that_breaks_the_ring_ends_every_request_once(void **state)
 		rig.dev->hold = true;
 		submit_all(300, VIRTIO_BLK_READ);
 		rig.dev->queues[0].lie = lie;
+		rig.dev->lies.refuse_features = true;
 		rig.dev->hold = false;
 		run_machine();
 		assert_int_equal(all_done, 300);
@@ -558,12 +565,14 @@ static void a_device_that_breaks_the_ring_ends_every_request_once(void **state)
 	}
 }
 
+/* 2.1.1#4 */
 static void a_device_that_needs_a_reset_ends_every_request(void **state)
 {
 	(void)state;
 	start(refdev_blk_new(2, DISK, 0));
 	rig.dev->hold = true;
 	submit_all(200, VIRTIO_BLK_READ);
+	rig.dev->lies.refuse_features = true;
 	refdev_needs_reset(rig.dev);
 	run_machine();
 	assert_each_done_once(200, -EIO);

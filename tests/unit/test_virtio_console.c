@@ -169,6 +169,7 @@ static void a_device_that_lies_is_an_error(void **state)
 
 			start(refdev_console_new(2, 0));
 			rig.dev->queues[queue].lie = lie;
+			rig.dev->lies.refuse_features = true; /* else test_recovery.c */
 			if (queue == 0)
 				refdev_console_input(rig.dev, "x", 1);
 			for (i = 0; i < 20 && !err; i++)

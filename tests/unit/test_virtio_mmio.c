@@ -122,6 +122,7 @@ static void an_empty_slot_is_no_device(void **state)
 	refdev_free(dev);
 }
 
+/* 4.2.2.2#4 */
 static void a_wrong_magic_value_is_no_device(void **state)
 {
 	struct refdev *dev = make(2, 8);
@@ -133,6 +134,7 @@ static void a_wrong_magic_value_is_no_device(void **state)
 	refdev_free(dev);
 }
 
+/* 4.2.2.2#5 */
 static void a_version_that_does_not_exist_is_refused(void **state)
 {
 	static const uint32_t versions[] = {3, 0x80000002, 0xffffffff};
@@ -183,6 +185,7 @@ static void config_space_beyond_the_block_reads_as_zero(void **state)
 
 /* --- queues ------------------------------------------------------------------------------------ */
 
+/* 4.2.2.2#9 */
 static void a_queue_gets_the_devices_size_at_most(void **state)
 {
 	static const struct {
@@ -281,6 +284,7 @@ static void a_smaller_queue_can_be_asked_for(void **state)
 
 /* --- interrupts -------------------------------------------------------------------------------- */
 
+/* 4.2.3.4.1#2 */
 static void a_notification_goes_to_its_queue_and_the_interrupt_comes_back(void **state)
 {
 	uint32_t version;
@@ -320,6 +324,7 @@ static void an_interrupt_before_the_device_is_set_up_is_not_ours(void **state)
 	assert_int_equal(virtio_mmio_interrupt(48, &vm), IRQ_NONE);
 }
 
+/* 4.2.2.2#12 */
 static void undefined_interrupt_bits_are_ignored(void **state)
 {
 	(void)state;
@@ -331,6 +336,7 @@ static void undefined_interrupt_bits_are_ignored(void **state)
 	rig_end(&rig);
 }
 
+/* 2.7.7.1#5 */
 static void a_used_interrupt_without_work_is_acknowledged_and_spurious(void **state)
 {
 	(void)state;

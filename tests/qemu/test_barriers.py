@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The barriers of the ring in the images: those that real hardware needs, at the right place.
+
+No QEMU runs here: the instructions are read from the image. An emulator forgives a missing barrier.
+"""
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+OBJDUMP = {"arm": "arm-none-eabi-objdump", "aarch64": "aarch64-linux-gnu-objdump"}
+
+
+def barriers(arch, symbol):
+    """The dmb instructions of a function, in the order of their addresses."""
+    text = subprocess.run(
+        [OBJDUMP[arch], "-d", f"--disassemble={symbol}", TOP / "build" / arch / "vireo.elf"],
+        capture_output=True, check=True, text=True).stdout
+    assert f"<{symbol}>:" in text
+    return re.findall(r"\bdmb\s+(\w+)", text)
+
+
+# 6.1#7: with VIRTIO_F_ORDER_PLATFORM and without it, for the code is the same: a store barrier before
+# the buffers are published, a full one before the device's wish is read. Each covers all CPUs and
+# devices of the inner-shareable domain.
+@pytest.mark.parametrize("arch", ["arm", "aarch64"])
+@pytest.mark.parametrize("ring", ["split", "packed"])
+def test_a_kick_has_the_barriers_of_real_hardware(arch, ring):
+    found = barriers(arch, f"virtqueue_kick_prepare_{ring}")
+    assert found[:2] == ["ishst", "ish"], found
+    assert found.count("ish") <= 2  # the second one reads what belongs together

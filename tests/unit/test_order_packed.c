@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The order of the packed ring's stores and loads. The shipped source is compiled here once more,
+ * with barriers that call the test: at each one it looks at what the device would see at
+ * that moment. That the barriers are the hardware's is tests/qemu/test_barriers.py's matter.
+ */
+#include <arch/barrier.h>
+
+#undef dma_mb
+#undef dma_rmb
+#undef dma_wmb
+#define dma_mb()  (at_barrier("mb"))
+#define dma_rmb() (at_barrier("rmb"))
+#define dma_wmb() (at_barrier("wmb"))
+
+static void at_barrier(const char *kind);
+
+#include "virtio/vring_packed.c"
+#include "tests/unit/test.h"
+
+static struct virtio_device vdev;
+static struct virtqueue *vq;
+static void (*hook)(const char *kind);
+static unsigned int wmbs, mbs;
+static char memory[16];
+
+static void at_barrier(const char *kind)
+{
+	wmbs += strcmp(kind, "wmb") == 0;
+	mbs += strcmp(kind, "mb") == 0;
+	if (hook)
+		hook(kind);
+}
+
+static bool notify(struct virtqueue *queue)
+{
+	(void)queue;
+	return true;
+}
+
+static void make(uint64_t features)
+{
+	memset(&vdev, 0, sizeof(vdev));
+	list_init(&vdev.vqs);
+	vdev.features = features | BIT_ULL(VIRTIO_F_RING_PACKED);
+	vq = vring_create_virtqueue(0, 8, 64, &vdev, false, notify, NULL, "queue");
+	assert_non_null(vq);
+	wmbs = mbs = 0;
+}
+
+static void add_two(void)
+{
+	struct scatterlist sg[2];
+
+	sg_init_table(sg, 2);
+	sg_set_buf(&sg[0], memory, 8);
+	sg_set_buf(&sg[1], memory + 8, 8);
+	assert_int_equal(virtqueue_add_outbuf(vq, sg, 2, memory, GFP_ATOMIC), 0);
+}
+
+static void end(void)
+{
+	hook = NULL;
+	while (virtqueue_detach_unused_buf(vq))
+		;
+	vring_del_virtqueue(vq);
+}
+
+static uint16_t flags_of(unsigned int i)
+{
+	return le16_to_cpu(to_vvq(vq)->pkd.desc[i].flags);
+}
+
+/* The store barrier finds two buffers written, but for the flags that open the way to them. */
+static void buffers_without_first_flags(const char *kind)
+{
+	const struct vring_packed_desc *desc = to_vvq(vq)->pkd.desc;
+
+	if (strcmp(kind, "wmb") != 0)
+		return;
+	assert_int_equal(flags_of(0), 0);
+	assert_int_equal(le64_to_cpu(desc[0].addr), (uintptr_t)memory);
+	for (unsigned int i = 1; i < 4; i++) {
+		assert_int_equal(le32_to_cpu(desc[i].len), 8);
+		assert_true(flags_of(i) & VRING_PACKED_DESC_F_AVAIL);
+	}
+}
+
+/* 2.8.21.1.1#1, 2.8.17#6 */
+static void the_first_flags_follow_everything_else_behind_a_barrier(void **state)
+{
+	(void)state;
+	make(0);
+	hook = buffers_without_first_flags;
+	add_two();
+	add_two();
+	(void)virtqueue_kick_prepare(vq);
+	assert_int_equal(wmbs, 1);
+	assert_int_equal(flags_of(0), VRING_PACKED_DESC_F_AVAIL | VRING_DESC_F_NEXT);
+	end();
+}
+
+/* What the device asks for changes as late as at the barrier, and still counts. */
+static void device_changes_its_mind(const char *kind)
+{
+	if (strcmp(kind, "mb") != 0)
+		return;
+	assert_true(flags_of(0) & VRING_PACKED_DESC_F_AVAIL);
+	((struct vring_packed_event *)(uintptr_t)to_vvq(vq)->pkd.device_event)->flags =
+		cpu_to_le16(VRING_PACKED_EVENT_FLAG_DISABLE);
+}
+
+/* 2.8.21.3.1#1, 6.1#7 */
+static void the_devices_wish_is_read_behind_a_barrier_after_the_flags(void **state)
+{
+	static const uint64_t features[] = {0, BIT_ULL(VIRTIO_F_EVENT_IDX),
+					    BIT_ULL(VIRTIO_F_ORDER_PLATFORM)};
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(features); i++) {
+		make(features[i]);
+		add_two();
+		assert_int_equal(mbs, 0);
+		hook = device_changes_its_mind;
+		assert_false(virtqueue_kick_prepare(vq)); /* before, it wanted one */
+		assert_int_equal(mbs, 1);
+		end();
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_first_flags_follow_everything_else_behind_a_barrier),
+		TEST(the_devices_wish_is_read_behind_a_barrier_after_the_flags),
+	};
+
+	return cmocka_run_group_tests_name("order of the packed ring", tests, NULL, NULL);
+}

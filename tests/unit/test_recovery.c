@@ -1,0 +1,1002 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Recovery: devices that ask for a reset, lie, or fall silent with requests in flight. Whatever they
+ * do, every request ends exactly once, data is what it was, and the device works again or is given up.
+ * rig_start() forbids allocations, so each of these tests also shows that recovery makes none.
+ */
+#include "tests/unit/rig.h"
+#include "drivers/virtio/virtio_blk.h"
+#include "drivers/virtio/virtio_console.h"
+#include "drivers/virtio/virtio_net.h"
+#include "drivers/virtio/virtio_rng.h"
+#include "lib/work.h"
+
+#define SECONDS(n) ((n)*NSEC_PER_SEC)
+#define DISK	   2048u
+#define REQUESTS   200u
+#define NET_MAC	   BIT_ULL(REF_NET_F_MAC)
+
+static struct rig rig;
+
+/* --- the kinds of devices ------------------------------------------------------------------ */
+
+enum kind { LEGACY, SPLIT, PACKED, KINDS };
+
+static uint32_t version_of(enum kind kind)
+{
+	return kind == LEGACY ? 1 : 2;
+}
+
+static void start(struct refdev *dev, enum kind kind)
+{
+	if (kind == PACKED)
+		dev->offered |= BIT_ULL(REF_F_RING_PACKED);
+	rig_start(&rig, dev);
+}
+
+/* The lies that a ring of that kind can tell and a driver notices. */
+static bool can_lie(enum kind kind, enum refdev_lie lie)
+{
+	if (lie == LIE_BATCH)
+		return false; /* needs IN_ORDER */
+	if (kind == LEGACY && (lie == LIE_LEN || lie == LIE_LEN_MAX))
+		return false; /* legacy devices say any length, and mean nothing */
+	if (kind == PACKED)
+		return lie != LIE_IDX_JUMP && lie != LIE_IDX_BACK && lie != LIE_WRAP;
+	return lie != LIE_WRAP;
+}
+
+static void run_machine(void)
+{
+	struct port_event never;
+
+	port_event_init(&never);
+	(void)!port_event_wait(&never, 20 * NSEC_PER_MSEC);
+}
+
+/* The device asks for a reset, and the interrupt that says so is taken; the recovery is still to come. */
+static void ask_for_reset(void)
+{
+	refdev_needs_reset(rig.dev);
+	refdev_pump();
+	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_RECOVERING);
+}
+
+static void assert_recovered(unsigned int times)
+{
+	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_LIVE);
+	assert_int_equal(rig.vm.vdev.error, 0);
+	assert_int_equal(rig.vm.vdev.recoveries, times);
+	assert_true(rig.dev->status & REF_S_DRIVER_OK);
+}
+
+static void assert_given_up(int error)
+{
+	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
+	assert_int_equal(rig.vm.vdev.error, error);
+	assert_false(rig.dev->status & REF_S_DRIVER_OK);
+	if (!rig.vm.vdev.stuck)
+		assert_true(rig.dev->status & REF_S_FAILED);
+}
+
+/* --- disk ----------------------------------------------------------------------------------- */
+
+static struct virtio_blk *blk;
+static struct refdev_blk *ref;
+static struct virtio_blk_request requests[REQUESTS];
+static uint8_t buffers[REQUESTS][512], expected[DISK * 512];
+static unsigned int dones[REQUESTS], all_done;
+
+static void count_done(struct virtio_blk_request *req)
+{
+	dones[req - requests]++;
+	all_done++;
+}
+
+static void start_disk(enum kind kind)
+{
+	struct refdev *dev = refdev_blk_new(version_of(kind), DISK, 0);
+	uint32_t seed = 7;
+
+	ref = refdev_blk(dev);
+	for (unsigned int i = 0; i < DISK * 512; i++)
+		ref->disk[i] = expected[i] = (uint8_t)test_random(&seed);
+	start(dev, kind);
+	blk = virtio_blk_find(0);
+	assert_non_null(blk);
+	memset(dones, 0, sizeof(dones));
+	memset(buffers, 0, sizeof(buffers));
+	all_done = 0;
+}
+
+/* Every third is a write, every seventh a flush, the others read; each has its own sector. */
+static enum virtio_blk_op op_of(unsigned int i)
+{
+	return i % 7 == 6 ? VIRTIO_BLK_FLUSH : i % 3 ? VIRTIO_BLK_READ : VIRTIO_BLK_WRITE;
+}
+
+static void submit(unsigned int first, unsigned int end)
+{
+	for (unsigned int i = first; i < end; i++) {
+		enum virtio_blk_op op = op_of(i);
+
+		requests[i] = (struct virtio_blk_request){
+			.op = op,
+			.sector = i,
+			.buf = buffers[i],
+			.sectors = op == VIRTIO_BLK_FLUSH ? 0 : 1,
+			.done = count_done,
+		};
+		if (op == VIRTIO_BLK_WRITE) {
+			memset(buffers[i], (int)i, 512);
+			memset(expected + i * 512, (int)i, 512);
+		}
+		assert_int_equal(virtio_blk_submit(blk, &requests[i]), 0);
+	}
+}
+
+static void assert_all_done(unsigned int n, int status)
+{
+	assert_int_equal(all_done, n);
+	for (unsigned int i = 0; i < n; i++) {
+		assert_int_equal(dones[i], 1);
+		assert_int_equal(requests[i].status, status);
+		if (!status && op_of(i) == VIRTIO_BLK_READ)
+			assert_memory_equal(buffers[i], expected + i * 512, 512);
+	}
+	if (!status)
+		assert_memory_equal(ref->disk, expected, sizeof(expected));
+	assert_int_equal(dma_test_mappings(), 0);
+}
+
+static void assert_disk_works(void)
+{
+	static uint8_t data[64 * 512];
+
+	assert_int_equal(virtio_blk_read(blk, 0, data, 64, SECONDS(1)), 0);
+	assert_memory_equal(data, ref->disk, sizeof(data));
+}
+
+static void a_disk_that_lies_is_recovered_and_no_request_is_lost(void **state)
+{
+	(void)state;
+	for (enum kind kind = LEGACY; kind < KINDS; kind++) {
+		for (enum refdev_lie lie = LIE_ID_RANGE; lie <= LIE_WRAP; lie++) {
+			if (!can_lie(kind, lie))
+				continue;
+			start_disk(kind);
+			rig.dev->hold = true;
+			submit(0, REQUESTS);
+			rig.dev->queues[0].lie = lie;
+			rig.dev->hold = false;
+			run_machine();
+			assert_all_done(REQUESTS, 0);
+			assert_recovered(1);
+			assert_disk_works();
+			rig_end(&rig);
+			if (violation_count())
+				fail_msg("kind %d lie %d: %s", kind, lie, violation_first());
+		}
+	}
+}
+
+/* Half of the requests are finished, and nobody knows it yet, when the device asks for a reset. */
+static void what_was_finished_before_the_reset_is_not_asked_again(void **state)
+{
+	(void)state;
+	for (enum kind kind = SPLIT; kind < KINDS; kind++) {
+		start_disk(kind);
+		rig.dev->lies.no_interrupts = true;
+		submit(0, 60);
+		refdev_pump();
+		assert_int_equal(all_done, 0);
+		rig.dev->hold = true;
+		submit(60, REQUESTS);
+		rig.dev->interrupt_status = 0; /* the one for the queue is lost */
+		rig.dev->lies.no_interrupts = false;
+		ask_for_reset();
+		assert_int_equal(all_done, 0);
+		rig.dev->hold = false;
+		run_machine();
+		assert_all_done(REQUESTS, 0);
+		assert_int_equal(ref->reads + ref->writes + ref->flushes, REQUESTS);
+		assert_recovered(1);
+		rig_end(&rig);
+	}
+}
+
+/* Heads and ids of the ring are in no order after answers in reverse; the requests are. */
+static void requests_are_sent_again_in_their_order(void **state)
+{
+	(void)state;
+	for (enum kind kind = LEGACY; kind < KINDS; kind++) {
+		start_disk(kind);
+		ref->reverse = true;
+		submit(0, 100);
+		run_machine();
+		ref->reverse = false;
+		rig.dev->hold = true;
+		all_done = 0;
+		for (unsigned int i = 0; i < REQUESTS; i++) {
+			memset(buffers[i], (int)i, 512);
+			requests[i] = (struct virtio_blk_request){.op = VIRTIO_BLK_WRITE,
+								  .sector = 3,
+								  .buf = buffers[i],
+								  .sectors = 1,
+								  .done = count_done};
+			assert_int_equal(virtio_blk_submit(blk, &requests[i]), 0);
+		}
+		rig.dev->queues[0].lie = LIE_ID_RANGE;
+		rig.dev->hold = false;
+		run_machine();
+		assert_int_equal(all_done, REQUESTS);
+		assert_memory_equal(ref->disk + 3 * 512, buffers[REQUESTS - 1], 512);
+		assert_recovered(1);
+		rig_end(&rig);
+	}
+}
+
+static void requests_that_come_during_recovery_wait_for_its_end(void **state)
+{
+	static uint8_t data[8 * 512];
+
+	(void)state;
+	start_disk(SPLIT);
+	ask_for_reset();
+	submit(0, REQUESTS);
+	assert_int_equal(rig.dev->queues[0].popped, 0);
+	run_machine();
+	assert_all_done(REQUESTS, 0);
+	assert_recovered(1);
+	ask_for_reset();
+	assert_int_equal(virtio_blk_read(blk, 8, data, 8, SECONDS(1)), 0);
+	assert_memory_equal(data, ref->disk + 8 * 512, sizeof(data));
+	assert_recovered(2);
+	rig_end(&rig);
+}
+
+/* The caller's buffer is his again when the call returns; others' requests go on. */
+static void a_timeout_takes_back_the_callers_buffer_alone(void **state)
+{
+	static uint8_t data[8 * 512], before[8 * 512];
+	uint64_t begin;
+
+	(void)state;
+	for (enum kind kind = LEGACY; kind < KINDS; kind++) {
+		start_disk(kind);
+		rig.dev->hold = true;
+		submit(0, 50);
+		begin = port_now_ns();
+		assert_int_equal(virtio_blk_read(blk, 0, data, 8, SECONDS(2)), -ETIMEDOUT);
+		assert_in_range(port_now_ns() - begin, SECONDS(2), SECONDS(2) + NSEC_PER_SEC / 10);
+		assert_recovered(1);
+		assert_int_equal(all_done, 0);
+		memcpy(before, data, sizeof(data));
+		rig.dev->hold = false;
+		refdev_release(rig.dev);
+		run_machine();
+		assert_memory_equal(data, before, sizeof(data));
+		assert_all_done(50, 0);
+		assert_disk_works();
+		rig_end(&rig);
+	}
+}
+
+static void a_disk_that_fails_again_and_again_is_given_up(void **state)
+{
+	(void)state;
+	start_disk(SPLIT);
+	rig.dev->hold = true;
+	submit(0, REQUESTS);
+	for (unsigned int i = 1; i <= VIRTIO_RECOVERY_MAX; i++) {
+		ask_for_reset();
+		run_machine();
+		assert_recovered(i);
+		assert_int_equal(all_done, 0);
+	}
+	ask_for_reset();
+	run_machine();
+	assert_given_up(-EIO);
+	assert_int_equal(rig.vm.vdev.recoveries, VIRTIO_RECOVERY_MAX);
+	assert_all_done(REQUESTS, -EIO);
+	assert_int_equal(virtio_blk_submit(blk, &requests[0]), -EIO);
+	rig_end(&rig);
+}
+
+static void failures_far_apart_are_all_recovered(void **state)
+{
+	(void)state;
+	start_disk(SPLIT);
+	for (unsigned int i = 1; i <= 10; i++) {
+		ask_for_reset();
+		run_machine();
+		assert_recovered(i);
+		port_host_advance(VIRTIO_RECOVERY_PERIOD_NS / VIRTIO_RECOVERY_MAX);
+		assert_disk_works();
+	}
+	rig_end(&rig);
+}
+
+static void lie_again(struct refdev *dev, unsigned int offset)
+{
+	(void)offset;
+	dev->queues[0].lie = LIE_ID_RANGE;
+}
+
+/* It lies as soon as it has been recovered: the limit ends it without anybody's help. */
+static void a_disk_that_never_stops_lying_is_no_loop(void **state)
+{
+	(void)state;
+	for (enum kind kind = LEGACY; kind < KINDS; kind++) {
+		start_disk(kind);
+		rig.dev->hold = true;
+		submit(0, REQUESTS);
+		lie_again(rig.dev, 0);
+		rig.dev->config_read_hook = lie_again;
+		rig.dev->hold = false;
+		run_machine();
+		assert_given_up(-EIO);
+		assert_int_equal(rig.dev->resets, 1 + VIRTIO_RECOVERY_MAX + 1);
+		assert_all_done(REQUESTS, -EIO);
+		rig_end(&rig);
+	}
+}
+
+static void a_disk_stuck_in_its_reset_is_given_up(void **state)
+{
+	(void)state;
+	start_disk(SPLIT);
+	rig.dev->hold = true;
+	submit(0, REQUESTS);
+	rig.dev->lies.reset_hangs = true;
+	ask_for_reset();
+	run_machine();
+	assert_true(rig.vm.vdev.stuck);
+	assert_given_up(-ETIMEDOUT);
+	assert_all_done(REQUESTS, -EIO);
+	assert_true(dma_test_allocations() > 0); /* its rings are still there */
+	rig.dev->lies.reset_hangs = false;
+	rig.dev->reset_pending = 0;
+	rig_end(&rig);
+}
+
+static void a_slow_reset_is_waited_for(void **state)
+{
+	(void)state;
+	start_disk(SPLIT);
+	rig.dev->hold = true;
+	submit(0, REQUESTS);
+	rig.dev->lies.reset_reads = 1000;
+	ask_for_reset();
+	rig.dev->hold = false;
+	run_machine();
+	assert_all_done(REQUESTS, 0);
+	assert_recovered(1);
+	rig.dev->lies.reset_reads = 0;
+	rig_end(&rig);
+}
+
+/* --- a disk that is another one after its reset ---------------------------------------------- */
+
+static void fewer_features(struct refdev *dev)
+{
+	dev->offered &= ~BIT_ULL(REF_BLK_F_FLUSH);
+}
+
+static void refused_features(struct refdev *dev)
+{
+	dev->lies.refuse_features = true;
+}
+
+static void a_smaller_queue(struct refdev *dev)
+{
+	dev->queues[0].size_max /= 2;
+}
+
+static void shorter_requests(struct refdev *dev)
+{
+	refdev_set_config(dev, 12, 1, 4); /* seg_max */
+}
+
+static void a_moving_config(struct refdev *dev)
+{
+	dev->lies.generation_moves = true;
+}
+
+static void a_disk_that_can_do_less_than_before_is_given_up(void **state)
+{
+	static const struct {
+		void (*change)(struct refdev *dev);
+		int error;
+	} cases[] = {
+		{fewer_features, -ENODEV},  {refused_features, -ENODEV},
+		{a_smaller_queue, -EINVAL}, {shorter_requests, -EINVAL},
+		{a_moving_config, -EAGAIN},
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+		start_disk(SPLIT);
+		rig.dev->hold = true;
+		submit(0, REQUESTS);
+		cases[i].change(rig.dev);
+		ask_for_reset();
+		run_machine();
+		assert_given_up(cases[i].error);
+		assert_int_equal(rig.vm.vdev.recoveries, 0);
+		assert_all_done(REQUESTS, -EIO);
+		rig_end(&rig);
+	}
+}
+
+static void features_that_are_new_change_nothing(void **state)
+{
+	uint64_t features;
+
+	(void)state;
+	start_disk(SPLIT);
+	features = rig.vm.vdev.features;
+	rig.dev->offered |= BIT_ULL(REF_BLK_F_RO) | BIT_ULL(REF_F_RING_PACKED);
+	ask_for_reset();
+	run_machine();
+	assert_recovered(1);
+	assert_int_equal(rig.vm.vdev.features, features);
+	assert_int_equal(rig.dev->accepted, features);
+	rig_end(&rig);
+}
+
+static void requests_beyond_the_end_of_a_disk_that_shrank_are_refused(void **state)
+{
+	(void)state;
+	start_disk(SPLIT);
+	rig.dev->hold = true;
+	submit(0, 80);
+	refdev_set_config(rig.dev, 0, 40, 8);
+	ask_for_reset();
+	rig.dev->hold = false;
+	run_machine();
+	assert_recovered(1);
+	assert_int_equal(all_done, 80);
+	for (unsigned int i = 0; i < 80; i++) {
+		bool beyond = i >= 40 && op_of(i) != VIRTIO_BLK_FLUSH;
+
+		assert_int_equal(dones[i], 1);
+		assert_int_equal(requests[i].status, beyond ? -ERANGE : 0);
+	}
+	rig_end(&rig);
+}
+
+/* Nothing is allocated, but buffers are mapped again, and that may fail at any of them. */
+static void a_mapping_that_fails_during_recovery_ends_or_delays_one_request(void **state)
+{
+	(void)state;
+	for (unsigned int n = 1; n <= 3 * 20 + 1; n++) {
+		start_disk(SPLIT);
+		rig.dev->hold = true;
+		submit(0, 20);
+		ask_for_reset();
+		dma_test_fail_map(n);
+		work_run();
+		dma_test_fail_map(0);
+		rig.dev->hold = false;
+		refdev_release(rig.dev);
+		run_machine();
+		assert_recovered(1);
+		assert_int_equal(all_done, 20);
+		for (unsigned int i = 0; i < 20; i++) {
+			assert_int_equal(dones[i], 1);
+			assert_true(!requests[i].status || (!i && requests[i].status == -ENOMEM));
+		}
+		rig_end(&rig);
+	}
+}
+
+/* --- removal ---------------------------------------------------------------------------------- */
+
+static void removal_before_the_recovery_ends_every_request(void **state)
+{
+	(void)state;
+	for (enum kind kind = SPLIT; kind < KINDS; kind++) {
+		start_disk(kind);
+		rig.dev->hold = true;
+		submit(0, REQUESTS);
+		ask_for_reset();
+		rig_end(&rig);
+		assert_all_done(REQUESTS, -ENODEV);
+		assert_false(work_pending());
+		assert_int_equal(port_host_live(), 0);
+	}
+}
+
+/* A driver that comes after the device's failure starts with a clean slate. */
+static void a_disk_probed_again_has_no_history(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 3; i++) {
+		start_disk(SPLIT);
+		ask_for_reset();
+		run_machine();
+		assert_recovered(1);
+		rig_end(&rig);
+	}
+}
+
+/* --- entropy ---------------------------------------------------------------------------------- */
+
+static struct virtio_rng *rng;
+static struct virtio_rng_request asks[64];
+static uint8_t random_bytes[64][32];
+static unsigned int asked, answered;
+
+static void rng_done(struct virtio_rng_request *req, int received)
+{
+	assert_ptr_equal(req->priv, &asked);
+	req->priv = NULL; /* twice would be seen */
+	answered++;
+	assert_int_equal(received, req->received);
+}
+
+static void start_rng(enum kind kind)
+{
+	start(refdev_rng_new(version_of(kind)), kind);
+	rng = virtio_rng_find(0);
+	assert_non_null(rng);
+	asked = answered = 0;
+}
+
+static void ask_until_full(void)
+{
+	int err = 0;
+
+	for (asked = 0; asked < ARRAY_SIZE(asks) && !err; asked += !err) {
+		asks[asked] = (struct virtio_rng_request){
+			.buf = random_bytes[asked], .len = 32, .done = rng_done, .priv = &asked};
+		err = virtio_rng_submit(rng, &asks[asked]);
+	}
+	assert_int_equal(err, -ENOSPC);
+}
+
+static void assert_all_answered(int received)
+{
+	assert_int_equal(answered, asked);
+	for (unsigned int i = 0; i < asked; i++)
+		assert_int_equal(asks[i].received, received);
+}
+
+static void an_entropy_source_that_lies_is_recovered(void **state)
+{
+	uint8_t buf[100];
+
+	(void)state;
+	for (enum kind kind = LEGACY; kind < KINDS; kind++) {
+		for (enum refdev_lie lie = LIE_ID_RANGE; lie <= LIE_WRAP; lie++) {
+			if (!can_lie(kind, lie))
+				continue;
+			start_rng(kind);
+			rig.dev->hold = true;
+			ask_until_full();
+			rig.dev->queues[0].lie = lie;
+			rig.dev->hold = false;
+			run_machine();
+			assert_all_answered(32);
+			assert_recovered(1);
+			assert_int_equal(virtio_rng_read(rng, buf, sizeof(buf), SECONDS(1)), 0);
+			rig_end(&rig);
+		}
+	}
+}
+
+static void an_entropy_source_that_needs_a_reset_is_asked_again(void **state)
+{
+	(void)state;
+	for (enum kind kind = SPLIT; kind < KINDS; kind++) {
+		start_rng(kind);
+		ask_for_reset();
+		ask_until_full(); /* while recovering: they wait, as many as the ring holds */
+		assert_int_equal(answered, 0);
+		run_machine();
+		assert_all_answered(32);
+		rig.dev->hold = true;
+		ask_until_full();
+		answered = 0;
+		ask_for_reset();
+		rig.dev->hold = false;
+		run_machine();
+		assert_all_answered(32);
+		assert_recovered(2);
+		rig_end(&rig);
+	}
+}
+
+static void a_read_past_its_deadline_leaves_others_requests_alone(void **state)
+{
+	uint8_t buf[16];
+
+	(void)state;
+	start_rng(SPLIT);
+	rig.dev->hold = true;
+	asks[0] = (struct virtio_rng_request){
+		.buf = random_bytes[0], .len = 32, .done = rng_done, .priv = &asked};
+	asked = 1;
+	assert_int_equal(virtio_rng_submit(rng, &asks[0]), 0);
+	assert_int_equal(virtio_rng_read(rng, buf, sizeof(buf), SECONDS(1)), -ETIMEDOUT);
+	assert_int_equal(answered, 0);
+	assert_int_equal(dma_test_mappings(), 1);
+	assert_recovered(1);
+	rig.dev->hold = false;
+	refdev_release(rig.dev);
+	run_machine();
+	assert_all_answered(32);
+	assert_int_equal(virtio_rng_read(rng, buf, sizeof(buf), SECONDS(1)), 0);
+	rig_end(&rig);
+}
+
+static void an_entropy_source_given_up_ends_every_request(void **state)
+{
+	(void)state;
+	start_rng(SPLIT);
+	rig.dev->hold = true;
+	ask_until_full();
+	rig.dev->lies.refuse_features = true;
+	ask_for_reset();
+	run_machine();
+	assert_given_up(-ENODEV);
+	assert_all_answered(-EIO);
+	assert_int_equal(virtio_rng_submit(rng, &asks[0]), -EIO);
+	rig_end(&rig);
+}
+
+/* A buffer that cannot be mapped again ends its request; the others go on. */
+static void a_mapping_that_fails_ends_one_request_for_entropy(void **state)
+{
+	(void)state;
+	start_rng(SPLIT);
+	rig.dev->hold = true;
+	ask_until_full();
+	ask_for_reset();
+	dma_test_fail_map(2);
+	work_run();
+	dma_test_fail_map(0);
+	assert_int_equal(answered, 1);
+	assert_int_equal(asks[1].received, -EIO);
+	rig.dev->hold = false;
+	refdev_release(rig.dev);
+	run_machine();
+	assert_int_equal(answered, asked);
+	assert_recovered(1);
+	rig_end(&rig);
+}
+
+/* --- network ---------------------------------------------------------------------------------- */
+
+static struct virtio_net *net;
+static unsigned int received, woken;
+
+static void receive(void *arg, const uint8_t *frame, unsigned int len)
+{
+	(void)arg;
+	assert_int_equal(len, 60);
+	assert_int_equal(frame[59], 0x59);
+	received++;
+}
+
+static void wake(void *arg)
+{
+	(void)arg;
+	woken++;
+}
+
+static void start_net(enum kind kind)
+{
+	start(refdev_net_new(version_of(kind), NET_MAC | BIT_ULL(REF_NET_F_STATUS)), kind);
+	net = virtio_net_find(0);
+	assert_non_null(net);
+	virtio_net_set_receiver(net, receive, NULL);
+	virtio_net_set_tx_ready(net, wake, NULL);
+	received = woken = 0;
+}
+
+static const uint8_t *frame_60(void)
+{
+	static uint8_t frame[60];
+
+	frame[59] = 0x59;
+	return frame;
+}
+
+static void assert_net_works(void)
+{
+	unsigned long sent = refdev_net(rig.dev)->sent;
+	unsigned int before = received;
+
+	for (unsigned int i = 0; i < 300; i++) {
+		assert_int_equal(virtio_net_send_wait(net, frame_60(), 60, SECONDS(1)), 0);
+		assert_true(refdev_net_deliver(rig.dev, frame_60(), 60));
+		run_machine();
+	}
+	assert_int_equal(refdev_net(rig.dev)->sent, sent + 300);
+	assert_int_equal(received, before + 300);
+}
+
+/* Frames that have come are delivered; those that were to leave are counted as lost. */
+static void a_network_that_needs_a_reset_goes_on(void **state)
+{
+	struct virtio_net_stats stats;
+
+	(void)state;
+	for (enum kind kind = SPLIT; kind < KINDS; kind++) {
+		start_net(kind);
+		rig.dev->hold = true;
+		for (unsigned int i = 0; i < 5; i++)
+			assert_int_equal(virtio_net_send(net, frame_60(), 60), 0);
+		rig.dev->lies.no_interrupts = true;
+		for (unsigned int i = 0; i < 20; i++)
+			assert_true(refdev_net_deliver(rig.dev, frame_60(), 60));
+		assert_int_equal(received, 0);
+		refdev_needs_reset(rig.dev);
+		rig.dev->interrupt_status = REF_INT_CONFIG;
+		rig.dev->lies.no_interrupts = false;
+		refdev_pump();
+		rig.dev->hold = false;
+		run_machine();
+		assert_recovered(1);
+		assert_int_equal(received, 20);
+		virtio_net_get_stats(net, &stats);
+		assert_int_equal(stats.tx_lost, 5);
+		assert_int_equal(refdev_net(rig.dev)->sent, 0);
+		assert_net_works();
+		rig_end(&rig);
+	}
+}
+
+static void a_network_that_lies_is_recovered(void **state)
+{
+	(void)state;
+	for (enum kind kind = LEGACY; kind < KINDS; kind++) {
+		for (unsigned int queue = 0; queue < 2; queue++) {
+			start_net(kind);
+			rig.dev->hold = true;
+			assert_int_equal(virtio_net_send(net, frame_60(), 60), 0);
+			rig.dev->queues[queue].lie = LIE_ID_RANGE;
+			rig.dev->hold = false;
+			if (queue == 0)
+				refdev_net_deliver(rig.dev, frame_60(), 60);
+			run_machine();
+			/* A transmit ring is looked at when it is full. */
+			while (queue == 1 && virtio_net_send(net, frame_60(), 60) == 0)
+				;
+			run_machine();
+			assert_recovered(1);
+			assert_net_works();
+			rig_end(&rig);
+		}
+	}
+}
+
+static void a_sender_waits_for_the_end_of_recovery(void **state)
+{
+	uint64_t begin;
+
+	(void)state;
+	start_net(SPLIT);
+	rig.dev->hold = true;
+	while (virtio_net_send(net, frame_60(), 60) == 0)
+		;
+	ask_for_reset();
+	assert_int_equal(virtio_net_send(net, frame_60(), 60), -ENOSPC);
+	rig.dev->hold = false;
+	assert_int_equal(virtio_net_send_wait(net, frame_60(), 60, SECONDS(1)), 0);
+	assert_true(woken >= 1);
+	/* Its deadline holds also where the recovery comes to nothing. */
+	rig.dev->hold = true;
+	while (virtio_net_send(net, frame_60(), 60) == 0)
+		;
+	rig.dev->lies.refuse_features = true;
+	ask_for_reset();
+	begin = port_now_ns();
+	assert_int_equal(virtio_net_send_wait(net, frame_60(), 60, SECONDS(1)), -EIO);
+	assert_in_range(port_now_ns() - begin, 0, SECONDS(1));
+	assert_given_up(-ENODEV);
+	rig_end(&rig);
+}
+
+/* --- console ---------------------------------------------------------------------------------- */
+
+static struct virtio_console *con;
+static struct tty *tty;
+
+static void start_console(enum kind kind)
+{
+	start(refdev_console_new(version_of(kind), 0), kind);
+	con = virtio_console_find(0);
+	assert_non_null(con);
+	tty = virtio_console_tty(con);
+}
+
+static void assert_console_works(void)
+{
+	struct refdev_console *out = refdev_console(rig.dev);
+	size_t before = out->output_len;
+	char back[8];
+
+	assert_int_equal(virtio_console_write(con, "working", 7, SECONDS(1)), 0);
+	assert_int_equal(out->output_len, before + 7);
+	assert_memory_equal(out->output + before, "working", 7);
+	assert_int_equal(refdev_console_input(rig.dev, "typed", 5), 5);
+	run_machine();
+	assert_int_equal(tty->read(tty, back, sizeof(back)), 5);
+	assert_memory_equal(back, "typed", 5);
+}
+
+/* Ten texts are out, the device has confirmed the first three, and not told us. */
+static void output_that_was_not_confirmed_is_sent_again_in_order(void **state)
+{
+	struct refdev_console *out;
+
+	(void)state;
+	for (enum kind kind = SPLIT; kind < KINDS; kind++) {
+		start_console(kind);
+		out = refdev_console(rig.dev);
+		assert_int_equal(tty->write(tty, "abc", 3), 3);
+		assert_int_equal(tty->write(tty, "def", 3), 3);
+		refdev_pump();
+		rig.dev->hold = true;
+		for (char c = '0'; c <= '9'; c++)
+			assert_int_equal(tty->write(tty, &c, 1), 1);
+		ask_for_reset();
+		assert_int_equal(tty->write(tty, "later", 5), 5); /* the queue is not broken */
+		rig.dev->hold = false;
+		run_machine();
+		assert_int_equal(out->output_len, 21);
+		assert_memory_equal(out->output, "abcdef0123456789later", 21);
+		assert_recovered(1);
+		assert_console_works();
+		rig_end(&rig);
+	}
+}
+
+static void input_that_has_come_is_not_lost(void **state)
+{
+	char back[16];
+
+	(void)state;
+	start_console(SPLIT);
+	rig.dev->lies.no_interrupts = true;
+	assert_int_equal(refdev_console_input(rig.dev, "first", 5), 5);
+	refdev_needs_reset(rig.dev);
+	rig.dev->interrupt_status = REF_INT_CONFIG;
+	rig.dev->lies.no_interrupts = false;
+	run_machine();
+	assert_recovered(1);
+	assert_int_equal(tty->read(tty, back, sizeof(back)), 5);
+	assert_memory_equal(back, "first", 5);
+	assert_console_works();
+	rig_end(&rig);
+}
+
+static void a_console_that_lies_is_recovered(void **state)
+{
+	char c;
+
+	(void)state;
+	for (enum kind kind = LEGACY; kind < KINDS; kind++) {
+		for (unsigned int queue = 0; queue < 2; queue++) {
+			start_console(kind);
+			rig.dev->queues[queue].lie = LIE_ID_RANGE;
+			if (queue == 0)
+				refdev_console_input(rig.dev, "x", 1);
+			assert_int_equal(virtio_console_write(con, "abc", 3, SECONDS(1)), 0);
+			run_machine();
+			assert_recovered(1);
+			while (tty->read(tty, &c, 1) > 0)
+				;
+			assert_console_works();
+			rig_end(&rig);
+		}
+	}
+}
+
+static void a_writer_to_a_console_that_is_given_up_gets_an_error(void **state)
+{
+	(void)state;
+	start_console(SPLIT);
+	rig.dev->hold = true;
+	assert_int_equal(tty->write(tty, "abc", 3), 3);
+	rig.dev->lies.refuse_features = true;
+	ask_for_reset();
+	assert_int_equal(virtio_console_write(con, "abc", 3, SECONDS(1)), -EIO);
+	assert_given_up(-ENODEV);
+	assert_int_equal(tty->write(tty, "abc", 3), -EIO);
+	rig_end(&rig);
+}
+
+/* --- while interrupts come at every moment ------------------------------------------------- */
+
+static void recovery_holds_where_interrupts_come_at_any_moment(void **state)
+{
+	(void)state;
+	port_host_eager(true);
+	for (enum kind kind = LEGACY; kind < KINDS; kind++) {
+		start_disk(kind);
+		rig.dev->hold = true;
+		submit(0, REQUESTS / 2);
+		rig.dev->queues[0].lie = LIE_ID_RANGE;
+		rig.dev->hold = false;
+		submit(REQUESTS / 2, REQUESTS);
+		run_machine();
+		assert_all_done(REQUESTS, 0);
+		assert_recovered(1);
+		rig_end(&rig);
+		start_rng(kind);
+		rig.dev->hold = true;
+		ask_until_full();
+		rig.dev->queues[0].lie = LIE_ID_RANGE;
+		rig.dev->hold = false;
+		refdev_release(rig.dev);
+		run_machine();
+		assert_all_answered(32);
+		assert_recovered(1);
+		rig_end(&rig);
+		start_net(kind);
+		rig.dev->queues[0].lie = LIE_ID_RANGE;
+		refdev_net_deliver(rig.dev, frame_60(), 60);
+		run_machine();
+		assert_recovered(1);
+		assert_net_works();
+		rig_end(&rig);
+		start_console(kind);
+		rig.dev->queues[1].lie = LIE_ID_RANGE;
+		assert_int_equal(virtio_console_write(con, "abc", 3, SECONDS(1)), 0);
+		assert_recovered(1);
+		assert_console_works();
+		rig_end(&rig);
+	}
+	port_host_eager(false);
+}
+
+static int init(void **state)
+{
+	(void)state;
+	virtio_blk_init();
+	virtio_rng_init();
+	virtio_net_init();
+	virtio_console_init();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_disk_that_lies_is_recovered_and_no_request_is_lost),
+		TEST(what_was_finished_before_the_reset_is_not_asked_again),
+		TEST(requests_are_sent_again_in_their_order),
+		TEST(requests_that_come_during_recovery_wait_for_its_end),
+		TEST(a_timeout_takes_back_the_callers_buffer_alone),
+		TEST(a_disk_that_fails_again_and_again_is_given_up),
+		TEST(failures_far_apart_are_all_recovered),
+		TEST(a_disk_that_never_stops_lying_is_no_loop),
+		TEST(a_disk_stuck_in_its_reset_is_given_up),
+		TEST(a_slow_reset_is_waited_for),
+		TEST(a_disk_that_can_do_less_than_before_is_given_up),
+		TEST(features_that_are_new_change_nothing),
+		TEST(requests_beyond_the_end_of_a_disk_that_shrank_are_refused),
+		TEST(a_mapping_that_fails_during_recovery_ends_or_delays_one_request),
+		TEST(removal_before_the_recovery_ends_every_request),
+		TEST(a_disk_probed_again_has_no_history),
+		TEST(an_entropy_source_that_lies_is_recovered),
+		TEST(an_entropy_source_that_needs_a_reset_is_asked_again),
+		TEST(a_read_past_its_deadline_leaves_others_requests_alone),
+		TEST(an_entropy_source_given_up_ends_every_request),
+		TEST(a_mapping_that_fails_ends_one_request_for_entropy),
+		TEST(a_network_that_needs_a_reset_goes_on),
+		TEST(a_network_that_lies_is_recovered),
+		TEST(a_sender_waits_for_the_end_of_recovery),
+		TEST(output_that_was_not_confirmed_is_sent_again_in_order),
+		TEST(input_that_has_come_is_not_lost),
+		TEST(a_console_that_lies_is_recovered),
+		TEST(a_writer_to_a_console_that_is_given_up_gets_an_error),
+		TEST(recovery_holds_where_interrupts_come_at_any_moment),
+	};
+
+	return cmocka_run_group_tests_name("recovery", tests, init, NULL);
+}

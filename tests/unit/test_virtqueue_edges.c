@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The short ways through a queue, which are taken where memory needs no mapping: whatever is out of
+ * the ordinary must come out there as it does on the long way. The device's side is written by hand,
+ * straight into the ring. VIRTIO 1.4, 2.7 and 2.8.
+ */
+#include "tests/unit/test.h"
+#include "virtio/virtio.h"
+#include "virtio/wire/ring.h"
+
+#define SIZE 8u
+
+static struct virtio_device vdev;
+static struct virtqueue *vq;
+static char memory[64];
+static bool unreachable;
+
+static bool notify(struct virtqueue *queue)
+{
+	assert_ptr_equal(queue, vq);
+	return !unreachable;
+}
+
+static void make(bool packed, uint64_t features)
+{
+	memset(&vdev, 0, sizeof(vdev));
+	list_init(&vdev.vqs);
+	strcpy(vdev.dev.name, "edge");
+	vdev.features = features | BIT_ULL(VIRTIO_F_VERSION_1);
+	if (packed)
+		vdev.features |= BIT_ULL(VIRTIO_F_RING_PACKED);
+	vq = vring_create_virtqueue(0, SIZE, 64, &vdev, false, notify, NULL, "queue");
+	assert_non_null(vq);
+}
+
+static unsigned int end(void)
+{
+	unsigned int n = 0;
+
+	while (virtqueue_detach_unused_buf(vq))
+		n++;
+	assert_int_equal(vq->num_free, SIZE);
+	vring_del_virtqueue(vq);
+	return n;
+}
+
+/* The device returns its first buffer in this way; @idx is for the split ring. */
+static void device_returns(bool packed, uint32_t id, uint32_t len, uint16_t idx)
+{
+	if (packed) {
+		struct vring_packed_desc *desc = (void *)(uintptr_t)virtqueue_get_desc_addr(vq);
+
+		desc->id = (uint16_t)id;
+		desc->len = len;
+		desc->flags = VRING_PACKED_DESC_F_AVAIL | VRING_PACKED_DESC_F_USED;
+	} else {
+		struct vring_used *used = (void *)(uintptr_t)virtqueue_get_used_addr(vq);
+
+		used->ring[0].id = id;
+		used->ring[0].len = len;
+		used->idx = idx;
+	}
+}
+
+/* One of the three calls that take one list. */
+static int add_by(unsigned int call, struct scatterlist *sg, void *token)
+{
+	if (call == 0)
+		return virtqueue_add_outbuf(vq, sg, 1, token, GFP_ATOMIC);
+	if (call == 1)
+		return virtqueue_add_inbuf(vq, sg, 1, token, GFP_ATOMIC);
+	return virtqueue_add_inbuf_ctx(vq, sg, 1, token, memory + 1, GFP_ATOMIC);
+}
+
+static void a_buffer_that_is_none_is_refused(void **state)
+{
+	struct scatterlist sg[2];
+
+	(void)state;
+	for (unsigned int i = 0; i < 6; i++) {
+		unsigned int call = i % 3;
+
+		make(i / 3, 0);
+		sg_init_one(sg, memory, 8);
+		assert_int_equal(add_by(call, sg, NULL), -EINVAL);
+		sg->length = 0;
+		assert_int_equal(add_by(call, sg, memory), -EINVAL);
+		sg_init_one(sg, memory, 8);
+		sg->addr = NULL;
+		assert_int_equal(add_by(call, sg, memory), -EINVAL);
+		sg_init_table(sg, 2); /* longer than what is announced */
+		sg_set_buf(&sg[0], memory, 8);
+		sg_set_buf(&sg[1], memory, 8);
+		assert_int_equal(add_by(call, sg, memory), -EINVAL);
+		assert_int_equal(vq->num_free, SIZE);
+
+		sg_init_one(sg, memory, 8);
+		for (unsigned int n = 0; n < SIZE; n++)
+			assert_int_equal(add_by(call, sg, memory), 0);
+		assert_int_equal(add_by(call, sg, memory), -ENOSPC);
+		assert_int_equal(end(), SIZE);
+	}
+}
+
+/* One of the calls that take buffers back. */
+static void *get_by(unsigned int call, unsigned int *len)
+{
+	void *data = NULL, *ctx;
+
+	if (call == 3)
+		return virtqueue_get_buf_ctx(vq, len, NULL);
+	if (call == 0)
+		return virtqueue_get_buf(vq, len);
+	if (call == 1)
+		return virtqueue_get_buf_ctx(vq, len, &ctx);
+	return virtqueue_get_bufs(vq, &data, len, 1) ? data : NULL;
+}
+
+static void a_lie_breaks_the_queue_on_the_short_way_too(void **state)
+{
+	static const struct {
+		uint32_t id, len;
+		uint16_t idx;
+	} lies[] = {
+		{SIZE, 1, 1},	    {3, 1, 1},		{0, 9, 1},
+		{0, UINT32_MAX, 1}, {UINT16_MAX, 1, 1}, {0, 1, 3},
+	};
+	struct scatterlist sg;
+	unsigned int len;
+
+	(void)state;
+	for (unsigned int i = 0; i < 8 * ARRAY_SIZE(lies); i++) {
+		unsigned int lie = i / 8, call = i % 4;
+		bool packed = i % 8 / 4;
+
+		if (packed && lie + 1 == ARRAY_SIZE(lies))
+			continue; /* has no index */
+		make(packed, 0);
+		sg_init_one(&sg, memory, 8);
+		assert_int_equal(add_by(1, &sg, memory), 0);
+		virtqueue_kick(vq);
+		assert_null(get_by(call, &len)); /* nothing is there yet */
+		device_returns(packed, lies[lie].id, lies[lie].len, lies[lie].idx);
+		assert_null(get_by(call, &len));
+		assert_true(virtqueue_is_broken(vq));
+		assert_int_equal(end(), 1);
+	}
+}
+
+static void a_buffer_comes_back_by_each_call(void **state)
+{
+	struct scatterlist sg;
+	unsigned int len;
+
+	(void)state;
+	for (unsigned int i = 0; i < 16; i++) {
+		bool packed = i / 4 & 1;
+
+		make(packed, i < 8 ? 0 : BIT_ULL(VIRTIO_F_EVENT_IDX));
+		(void)virtqueue_enable_cb(vq);
+		sg_init_one(&sg, memory, 8);
+		assert_int_equal(add_by(2, &sg, memory), 0);
+		virtqueue_kick(vq);
+		device_returns(packed, 0, 5, 1);
+		assert_ptr_equal(get_by(i % 4, &len), memory);
+		assert_int_equal(len, 5);
+		assert_null(get_by(i % 4, &len));
+		assert_int_equal(end(), 0);
+	}
+}
+
+/* Two lists of two entries, the first for the device to read. */
+static int add_four(struct scatterlist sg[4], void *token)
+{
+	struct scatterlist *sgs[2] = {sg, sg + 2};
+
+	return virtqueue_add_sgs(vq, sgs, 1, 1, token, GFP_ATOMIC);
+}
+
+static void make_four(struct scatterlist sg[4])
+{
+	sg_init_table(sg, 2);
+	sg_init_table(sg + 2, 2);
+	for (unsigned int i = 0; i < 4; i++)
+		sg_set_buf(&sg[i], memory + 8 * i, 8);
+}
+
+static void a_chain_with_a_piece_that_is_none_is_refused_whole(void **state)
+{
+	struct scatterlist sg[4], *none[1] = {sg};
+
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++) {
+		make(i & 1, i & 2 ? BIT_ULL(VIRTIO_F_INDIRECT_DESC) : 0);
+		vq->direct_max = i & 2 ? 1 : 4;
+		for (unsigned int bad = 0; bad < 4; bad++) {
+			make_four(sg);
+			sg[bad].length = 0;
+			assert_int_equal(add_four(sg, memory), -EINVAL);
+			make_four(sg);
+			sg[bad].addr = NULL;
+			assert_int_equal(add_four(sg, memory), -EINVAL);
+			make_four(sg); /* 2.7.5.2: 2^32 bytes in all */
+			sg[bad].length = UINT32_MAX;
+			assert_int_equal(add_four(sg, memory), -EINVAL);
+		}
+		make_four(sg);
+		assert_int_equal(add_four(sg, NULL), -EINVAL);
+		assert_int_equal(virtqueue_add_sgs(vq, NULL, 1, 0, memory, GFP_ATOMIC), -EINVAL);
+		assert_int_equal(virtqueue_add_sgs(vq, none, 0, 0, memory, GFP_ATOMIC), -EINVAL);
+		assert_int_equal(virtqueue_add_outbuf(vq, sg, 0, memory, GFP_ATOMIC), -EINVAL);
+		assert_int_equal(vq->num_free, SIZE);
+		while (!add_four(sg, memory))
+			;
+		assert_int_equal(add_four(sg, memory), -ENOSPC);
+		assert_int_equal(end(), i & 2 ? SIZE : 2);
+	}
+}
+
+static void ignore_line(void *arg, const char *line)
+{
+	(*(unsigned int *)arg)++;
+	assert_true(strlen(line) < 96);
+}
+
+static void a_dump_shows_what_is_asked_for(void **state)
+{
+	struct scatterlist sg[4];
+	unsigned int lines;
+
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++) {
+		make(i & 1, BIT_ULL(VIRTIO_F_INDIRECT_DESC));
+		vq->direct_max = i & 2 ? 1 : 4;
+		make_four(sg);
+		assert_int_equal(add_four(sg, memory), 0);
+		assert_int_equal(add_by(0, sg + 1, memory), 0);
+		for (unsigned int max = 0; max < 4; max++) {
+			if (max & 1)
+				(void)virtqueue_enable_cb(vq);
+			else
+				virtqueue_disable_cb(vq);
+			lines = 0;
+			virtqueue_dump(vq, max, ignore_line, &lines);
+			assert_int_equal(lines, 3 + MIN(max, 2u));
+		}
+		assert_int_equal(end(), 2);
+	}
+}
+
+static void a_broken_queue_says_so(void **state)
+{
+	struct scatterlist sg;
+	unsigned int len, lines = 0;
+
+	(void)state;
+	make(false, 0);
+	sg_init_one(&sg, memory, 8);
+	assert_int_equal(add_by(0, &sg, memory), 0);
+	virtqueue_kick(vq);
+	device_returns(false, SIZE, 0, 1);
+	assert_null(get_by(0, &len));
+	virtqueue_dump(vq, 8, ignore_line, &lines);
+	assert_int_equal(lines, 4);
+	assert_false(virtqueue_notify(vq));
+	assert_false(virtqueue_kick(vq));
+	assert_true(virtqueue_enable_cb_delayed(vq));
+	/* No callback: nobody to tell. */
+	assert_int_equal(vring_interrupt(0, vq), IRQ_HANDLED);
+	assert_int_equal(vring_interrupt(0, vq), IRQ_HANDLED);
+	assert_int_equal(end(), 1);
+}
+
+static void a_device_that_cannot_be_notified_breaks_the_queue(void **state)
+{
+	struct scatterlist sg;
+
+	(void)state;
+	make(true, 0);
+	assert_int_equal(virtqueue_set_dma_premapped(vq), 0);
+	sg_init_one(&sg, memory, 8);
+	assert_int_equal(add_by(0, &sg, memory), 0);
+	assert_int_equal(virtqueue_set_dma_premapped(vq), -EINVAL); /* too late */
+	unreachable = true;
+	assert_false(virtqueue_kick(vq));
+	unreachable = false;
+	assert_true(virtqueue_is_broken(vq));
+	assert_int_equal(virtqueue_resize(vq, 3, NULL), -EINVAL);
+	assert_int_equal(virtqueue_reset(vq, NULL), -EOPNOTSUPP);
+	assert_int_equal(end(), 1);
+}
+
+static void names_that_do_not_exist_are_none(void **state)
+{
+	(void)state;
+	assert_null(virtio_feature_name(VIRTIO_ID_BLOCK, 63));
+	assert_null(virtio_feature_name(0xffff, 1));
+	assert_string_equal(virtio_device_type_name(0xffff), "unknown");
+	assert_non_null(virtio_feature_name(0xffff, VIRTIO_F_RING_PACKED));
+	for (int i = VIRTIO_STATE_NO_DRIVER; i <= VIRTIO_STATE_FAILED; i++)
+		assert_non_null(virtio_state_name((enum virtio_state)i));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_buffer_that_is_none_is_refused),
+		TEST(a_lie_breaks_the_queue_on_the_short_way_too),
+		TEST(a_buffer_comes_back_by_each_call),
+		TEST(a_chain_with_a_piece_that_is_none_is_refused_whole),
+		TEST(a_dump_shows_what_is_asked_for),
+		TEST(a_broken_queue_says_so),
+		TEST(a_device_that_cannot_be_notified_breaks_the_queue),
+		TEST(names_that_do_not_exist_are_none),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
