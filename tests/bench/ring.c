@@ -54,6 +54,14 @@ void free_pages_exact(void *ptr, size_t size)
 	free(ptr);
 }
 
+/* A broken queue would be a bug of this program's. */
+void virtio_needs_recovery(struct virtio_device *vdev_, int error)
+{
+	(void)vdev_;
+	fprintf(stderr, "recovery asked for: %d\n", error);
+	exit(1);
+}
+
 /* --- the device --------------------------------------------------------------------------- */
 
 static void complete_split(void)
