@@ -50,7 +50,7 @@ DEBIAN_PACKAGES := git make gcc libc6-dev binutils \
 	libcmocka-dev libfdt-dev zlib1g-dev \
 	python3 python3-pytest python3-pexpect python3-pytest-xdist \
 	gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user \
-	clang-format clang-tidy cppcheck valgrind clang libclang-rt-14-dev gcovr
+	clang-format clang-tidy cppcheck valgrind spin clang libclang-rt-14-dev gcovr
 
 .PHONY: deps
 deps: ## install the Debian packages that are missing (or say which)
@@ -325,6 +325,12 @@ coverage: $(COVERAGE_TESTS) | deps ## line and branch coverage of virtio/ by the
 	@find $(B)/coverage -name '*.gcda' -delete
 	@$(PYTHON) tests/check/run_tests.py --workers $(JOBS) $(COVERAGE_TESTS)
 	@$(PYTHON) tests/check/coverage.py --minimum $(COVERAGE_BRANCHES) $(B)/coverage
+
+# --- proofs -------------------------------------------------------------------------------
+
+.PHONY: proof
+proof: | deps ## check the models of the rings' races, and arithmetic for all inputs (docs/PROOFS.md)
+	@$(PYTHON) tests/proof/run_proofs.py
 
 # --- benchmarks ---------------------------------------------------------------------------
 
