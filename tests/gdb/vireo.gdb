@@ -79,49 +79,26 @@ def find_queue(arguments):
     raise gdb.GdbError(f"device {device} has no queue {queue}")
 
 
-FLAGS = ((1, "next"), (2, "writable"), (4, "indirect"))
-
-
-def print_descriptor(desc, number, indent):
-    flags = int(desc["flags"])
-    names = " ".join(name for bit, name in FLAGS if flags & bit) or "-"
-    print(f"{indent}[{number}] addr {int(desc['addr']):#x} len {int(desc['len'])} {names}")
-
-
-NO_TABLE = 0xffff
-TABLE_ENTRIES = 20
-
-
-def print_chain(vvq, head, state):
-    """Follows the driver's record, not the descriptors, which a device may have overwritten."""
-    split, number = vvq["split"], head
-    for _ in range(int(state["descs"])):
-        print_descriptor(split["desc"][number], number, "      ")
-        number = int(split["next"][number])
-    if int(state["table"]) != NO_TABLE:
-        table = vvq["pool"]["tables"] + int(state["table"]) * TABLE_ENTRIES
-        for entry in range(int(state["entries"])):
-            print_descriptor(table[entry], entry, "          ")
-
-
 def print_split(vvq):
     split = vvq["split"]
-    num = int(split["num"])
-    avail, used = split["avail"], split["used"]
-    print(f"   available: idx {int(avail['idx'])} flags {int(avail['flags'])} at {int(avail):#x},"
-          f" written by us up to {int(split['avail_idx'])}, {int(vvq['num_added'])} since the last kick")
-    print(f"   used: idx {int(used['idx'])} flags {int(used['flags'])} at {int(used):#x},"
-          f" taken back by us up to {int(split['last_used'])}")
-    if vvq["event_idx"]:
-        print(f"   events: interrupt at used {int(split['used_event'].dereference())},"
-              f" notify at available {int(split['avail_event'].dereference())}")
-    print(f"   descriptors at {int(split['desc']):#x}, first free {int(split['first_free'])}")
-    for head in range(num):
-        state = split["state"][head]
+    print(f"   available: idx {int(split['avail']['idx'])}, written by us up to"
+          f" {int(split['avail_idx'])}, published {int(split['published'])}")
+    print(f"   used: idx {int(split['used']['idx'])}, taken back up to {int(split['last_used'])}")
+
+
+def print_packed(vvq):
+    packed = vvq["pkd"]
+    print(f"   next available {int(packed['next_avail'])}, next used {int(packed['next_used'])},"
+          f" {int(packed['num_added'])} descriptors since the last kick")
+
+
+def print_in_flight(vvq):
+    """From the driver's record, not the descriptors, which a device may have overwritten."""
+    for i in range(int(vvq["num"])):
+        state = vvq["state"][i]
         if int(state["data"]):
-            print(f"   in flight: head {head} token {int(state['data']):#x}"
-                  f" writable {int(state['in_len'])} bytes")
-            print_chain(vvq, head, state)
+            print(f"   in flight: {i} token {int(state['data']):#x}"
+                  f" descriptors {int(state['descs'])} writable {int(state['in_len'])} bytes")
 
 
 class Virtqueue(gdb.Command):
@@ -140,12 +117,13 @@ virtio-devices shows."""
         vvq = gdb.Value(int(vq.address) - offset).cast(outer.pointer()).dereference()
         words = [word for word in ("broken", "event_idx", "indirect", "legacy") if vvq[word]]
         print(f"{text(vq['vdev']['dev']['name'])} queue {int(vq['index'])} {text(vq['name'])}:"
-              f" {int(vvq['split']['num'])} descriptors, {int(vq['num_free'])} free,"
-              f" {int(vvq['in_flight'])} buffers in flight {' '.join(words)}")
+              f" {int(vvq['num'])} descriptors, {int(vq['num_free'])} free,"
+              f" {' '.join(words)}")
         stats = vq["stats"]
         print("   " + ", ".join(f"{field.name} {int(stats[field.name])}"
                                 for field in stats.type.fields()))
-        print_split(vvq)
+        (print_packed if vvq["packed"] else print_split)(vvq)
+        print_in_flight(vvq)
 
 
 VirtioDevices()
