@@ -21,7 +21,7 @@ void sg_init_one(struct scatterlist *sg, void *buf, uint32_t len)
 void sg_set_buf(struct scatterlist *sg, void *buf, uint32_t len)
 {
 	sg->addr = buf;
-	sg->length = len;
+	sg->length = buf ? len : 0;
 }
 
 void sg_mark_end(struct scatterlist *sg)

@@ -20,10 +20,11 @@ struct scatterlist {
 /* Clears @nents entries (at least 1) and marks the last of them. */
 void sg_init_table(struct scatterlist *sgl, unsigned int nents);
 
-/* Makes @sg a list of one entry: @len bytes (above 0) at @buf. */
+/* Makes @sg a list of one entry: @len bytes (above 0) at @buf. An entry at NULL is empty, which no queue
+ * takes. */
 void sg_init_one(struct scatterlist *sg, void *buf, uint32_t len);
 
-/* Points the entry @sg at @len bytes (above 0) at @buf; its end mark stays as it is. */
+/* Points the entry @sg at @len bytes (above 0) at @buf, in the same way; its end mark stays as it is. */
 void sg_set_buf(struct scatterlist *sg, void *buf, uint32_t len);
 
 /* Moves the end mark to @sg, so that a prefix of a larger table can be used. */

@@ -30,6 +30,10 @@
 #define READ_ONCE(x)	 (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
+/* After this the compiler can neither read the integer variable @x again from where it came, nor knows
+ * anything of it. Where a value is widened on reading this is cheaper than READ_ONCE(). */
+#define READ_ONCE_INTO(x) __asm__ volatile("" : "+r"(x))
+
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 

@@ -67,7 +67,7 @@ static void break_queues(struct virtio_device *vdev)
 
 	list_for_each_entry (vq, &vdev->vqs, list) {
 		to_vvq(vq)->broken = true;
-		vring_update_ways(to_vvq(vq));
+		vring_choose_ways(to_vvq(vq));
 	}
 	list_for_each_entry (vq, &vdev->vqs, list)
 		vring_report_broken(to_vvq(vq));

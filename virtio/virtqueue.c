@@ -7,8 +7,6 @@
  */
 #include "virtio/port.h"
 #include "virtio/vring.h"
-#include "virtio/vring_packed_short.h"
-#include "virtio/vring_split_short.h"
 #include <stdio.h>
 
 /* --- broken queues ---------------------------------------------------------------------------- */
@@ -16,7 +14,7 @@
 static void mark_broken(struct vring_virtqueue *vvq)
 {
 	vvq->broken = true;
-	vring_update_ways(vvq);
+	vring_choose_ways(vvq);
 }
 
 void vring_break(struct vring_virtqueue *vvq, const char *fmt, ...)
@@ -53,25 +51,21 @@ void vring_report_broken(struct vring_virtqueue *vvq)
 static int no_room(struct vring_virtqueue *vvq)
 {
 	vvq->starved = true;
-	vring_update_ways(vvq);
+	vring_choose_ways(vvq);
 	return -ENOSPC;
 }
 
-static inline bool is_sane(const struct vring_virtqueue *vvq, const struct scatterlist *sg)
-{
-	return sg->length && (sg->addr || vvq->premapped);
-}
-
 /* Counts the entries of @buf. Returns 0, or -EINVAL for a list that is none. */
-static inline int measure(const struct vring_virtqueue *vvq, struct vring_buffer *buf)
+static int measure(struct vring_buffer *buf)
 {
 	uint64_t bytes = 0;
 
+	buf->total = 0;
 	for (unsigned int list = 0; list < buf->out_sgs + buf->in_sgs; list++) {
 		const struct scatterlist *sg = buf->sgs[list];
 
 		for (;; sg++) {
-			if (unlikely(!is_sane(vvq, sg)))
+			if (unlikely(!sg->length))
 				return -EINVAL;
 			buf->total++;
 			bytes += sg->length;
@@ -84,16 +78,15 @@ static inline int measure(const struct vring_virtqueue *vvq, struct vring_buffer
 }
 
 /* @expected: the number of entries that the caller announced, or 0. */
-static int add(struct virtqueue *vq, struct vring_buffer *buf, unsigned int expected)
+static int add(struct vring_virtqueue *vvq, struct vring_buffer *buf, unsigned int expected)
 {
-	struct vring_virtqueue *vvq = to_vvq(vq);
 	int err;
 
 	if (unlikely(vvq->broken))
 		return -EIO;
 	if (unlikely(!buf->data || !buf->sgs))
 		return -EINVAL;
-	err = measure(vvq, buf);
+	err = measure(buf);
 	if (unlikely(err))
 		return err;
 	if (unlikely(expected && expected != buf->total))
@@ -104,74 +97,58 @@ static int add(struct virtqueue *vq, struct vring_buffer *buf, unsigned int expe
 	return unlikely(err == -ENOSPC) ? no_room(vvq) : err;
 }
 
-__noinline int vring_add_long(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
-			      unsigned int out_sgs, unsigned int in_sgs, void *data, void *ctx,
-			      gfp_t gfp)
+int vring_add_adding_long(struct vring_virtqueue *vvq)
 {
-	struct vring_buffer buf = {sgs, out_sgs, in_sgs, 0, data, ctx, gfp};
+	vvq->adding.ctx = NULL;
+	return add(vvq, &vvq->adding, 0);
+}
 
-	return add(&vvq->vq, &buf, 0);
+static int add_sgs_long(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+			unsigned int out_sgs, unsigned int in_sgs, void *data, gfp_t gfp)
+{
+	struct vring_buffer buf = {sgs, out_sgs, in_sgs, data, NULL, gfp, 0, 0};
+
+	return add(vvq, &buf, 0);
+}
+
+int vring_add_outbuf_long(struct vring_virtqueue *vvq, struct scatterlist *sg, unsigned int num,
+			  void *data, gfp_t gfp)
+{
+	struct vring_buffer buf = {&sg, 1, 0, data, NULL, gfp, 0, 0};
+
+	return num ? add(vvq, &buf, num) : -EINVAL;
+}
+
+int vring_add_inbuf_long(struct vring_virtqueue *vvq, struct scatterlist *sg, unsigned int num,
+			 void *data, void *ctx, gfp_t gfp)
+{
+	struct vring_buffer buf = {&sg, 0, 1, data, ctx, gfp, 0, 0};
+
+	return num ? add(vvq, &buf, num) : -EINVAL;
 }
 
 int virtqueue_add_sgs(struct virtqueue *vq, struct scatterlist *sgs[], unsigned int out_sgs,
 		      unsigned int in_sgs, void *data, gfp_t gfp)
 {
-	struct vring_virtqueue *vvq = to_vvq(vq);
-
-	if (vvq->way == VRING_WAY_SPLIT)
-		return virtqueue_add_short_split(vvq, sgs, out_sgs, in_sgs, data, gfp);
-	if (vvq->way == VRING_WAY_PACKED)
-		return virtqueue_add_short_packed(vvq, sgs, out_sgs, in_sgs, data, gfp);
-	return vring_add_long(vvq, sgs, out_sgs, in_sgs, data, NULL, gfp);
+	return to_vvq(vq)->ways.add_sgs(to_vvq(vq), sgs, out_sgs, in_sgs, data, gfp);
 }
 
-static __noinline int add_list(struct virtqueue *vq, struct scatterlist *sg, unsigned int num,
-			       bool in, void *data, void *ctx, gfp_t gfp)
-{
-	struct vring_buffer buf = {&sg, !in, in, 0, data, ctx, gfp};
-
-	return num ? add(vq, &buf, num) : -EINVAL;
-}
-
-int vring_add_one_long(struct vring_virtqueue *vvq, struct scatterlist *sg, bool in, void *data,
-		       void *ctx)
-{
-	return add_list(&vvq->vq, sg, 1, in, data, ctx, GFP_ATOMIC);
-}
-
-/* A list of a single entry is the case that matters most, and takes a way of its own. */
 int virtqueue_add_outbuf(struct virtqueue *vq, struct scatterlist *sg, unsigned int num, void *data,
 			 gfp_t gfp)
 {
-	struct vring_virtqueue *vvq = to_vvq(vq);
-
-	if (likely(num == 1)) {
-		if (vvq->way == VRING_WAY_SPLIT)
-			return add_one_split(vvq, sg, false, data, NULL);
-		if (vvq->way == VRING_WAY_PACKED)
-			return add_one_packed(vvq, sg, false, data, NULL);
-	}
-	return add_list(vq, sg, num, false, data, NULL, gfp);
+	return to_vvq(vq)->ways.add_outbuf(to_vvq(vq), sg, num, data, gfp);
 }
 
 int virtqueue_add_inbuf_ctx(struct virtqueue *vq, struct scatterlist *sg, unsigned int num,
 			    void *data, void *ctx, gfp_t gfp)
 {
-	struct vring_virtqueue *vvq = to_vvq(vq);
-
-	if (likely(num == 1)) {
-		if (vvq->way == VRING_WAY_SPLIT)
-			return add_one_split(vvq, sg, true, data, ctx);
-		if (vvq->way == VRING_WAY_PACKED)
-			return add_one_packed(vvq, sg, true, data, ctx);
-	}
-	return add_list(vq, sg, num, true, data, ctx, gfp);
+	return to_vvq(vq)->ways.add_inbuf_ctx(to_vvq(vq), sg, num, data, ctx, gfp);
 }
 
 int virtqueue_add_inbuf(struct virtqueue *vq, struct scatterlist *sg, unsigned int num, void *data,
 			gfp_t gfp)
 {
-	return virtqueue_add_inbuf_ctx(vq, sg, num, data, NULL, gfp);
+	return to_vvq(vq)->ways.add_inbuf_ctx(to_vvq(vq), sg, num, data, NULL, gfp);
 }
 
 int vring_map_slow(struct vring_virtqueue *vvq, struct scatterlist *sg, bool in,
@@ -196,7 +173,7 @@ bool virtqueue_kick_prepare(struct virtqueue *vq)
 {
 	struct vring_virtqueue *vvq = to_vvq(vq);
 
-	vq->stats.kicks++;
+	vvq->stats.kicks++;
 	if (unlikely(vvq->broken))
 		return false;
 	return vvq->packed ? virtqueue_kick_prepare_packed(vvq) : virtqueue_kick_prepare_split(vvq);
@@ -208,19 +185,26 @@ bool virtqueue_notify(struct virtqueue *vq)
 
 	if (unlikely(vvq->broken))
 		return false;
-	vq->stats.notified++;
-	if (unlikely(!vvq->notify(vq))) {
-		vring_break(vvq, "the device cannot be notified");
-		return false;
-	}
-	return true;
+	vvq->stats.notified++;
+	return vvq->notify(vq);
+}
+
+bool vring_notify_failed(struct virtqueue *vq)
+{
+	vring_break(to_vvq(vq), "the device cannot be notified");
+	return false;
+}
+
+static bool kick_long(struct vring_virtqueue *vvq)
+{
+	if (virtqueue_kick_prepare(&vvq->vq))
+		return virtqueue_notify(&vvq->vq);
+	return !vvq->broken;
 }
 
 bool virtqueue_kick(struct virtqueue *vq)
 {
-	if (virtqueue_kick_prepare(vq))
-		return virtqueue_notify(vq);
-	return !virtqueue_is_broken(vq);
+	return to_vvq(vq)->ways.kick(to_vvq(vq));
 }
 
 uint32_t vring_notification_data(const struct virtqueue *vq)
@@ -237,16 +221,18 @@ uint32_t vring_notification_data(const struct virtqueue *vq)
  * refused, once, that room has come back. */
 static void after_get(struct vring_virtqueue *vvq)
 {
+	if (unlikely(vvq->broken)) /* while several were taken: there will be no room */
+		return;
 	if (vvq->rearm) {
 		if (vvq->packed)
-			vring_rearm_packed(vvq);
+			(void)vring_rearm_packed(vvq, NULL);
 		else
-			vring_rearm_split(vvq);
+			(void)vring_rearm_split(vvq, NULL);
 	}
 	if (!vvq->starved)
 		return;
 	vvq->starved = false;
-	vring_update_ways(vvq);
+	vring_choose_ways(vvq);
 	if (vvq->vq.room)
 		vvq->vq.room(&vvq->vq);
 }
@@ -259,7 +245,7 @@ static inline void *take(struct vring_virtqueue *vvq, unsigned int *len, void **
 			   : virtqueue_get_buf_split(vvq, len, ctx);
 }
 
-__noinline void *vring_get_long(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
+void *vring_get_buf_long(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
 {
 	void *data = take(vvq, len, ctx);
 
@@ -268,26 +254,29 @@ __noinline void *vring_get_long(struct vring_virtqueue *vvq, unsigned int *len, 
 	return data;
 }
 
-static __always_inline void *get_short(struct virtqueue *vq, unsigned int *len, void **ctx)
+static void *get_buf_long(struct vring_virtqueue *vvq, unsigned int *len)
 {
-	struct vring_virtqueue *vvq = to_vvq(vq);
-
-	if (vvq->way == VRING_WAY_SPLIT)
-		return get_short_split(vvq, len, ctx);
-	if (vvq->way == VRING_WAY_PACKED)
-		return get_short_packed(vvq, len, ctx);
-	return vring_get_long(vvq, len, ctx);
-}
-
-void *virtqueue_get_buf_ctx(struct virtqueue *vq, unsigned int *len, void **ctx)
-{
-	return get_short(vq, len, ctx);
+	return vring_get_buf_long(vvq, len, NULL);
 }
 
 void *virtqueue_get_buf(struct virtqueue *vq, unsigned int *len)
 {
-	return get_short(vq, len, NULL);
+	return to_vvq(vq)->ways.get_buf(to_vvq(vq), len);
 }
+
+void *virtqueue_get_buf_ctx(struct virtqueue *vq, unsigned int *len, void **ctx)
+{
+	return to_vvq(vq)->ways.get_buf_ctx(to_vvq(vq), len, ctx);
+}
+
+const struct vring_ways vring_long_ways = {
+	.add_outbuf = vring_add_outbuf_long,
+	.add_inbuf_ctx = vring_add_inbuf_long,
+	.add_sgs = add_sgs_long,
+	.kick = kick_long,
+	.get_buf = get_buf_long,
+	.get_buf_ctx = vring_get_buf_long,
+};
 
 unsigned int virtqueue_get_bufs(struct virtqueue *vq, void *data[], unsigned int len[],
 				unsigned int max)
@@ -322,9 +311,7 @@ void *virtqueue_detach_unused_buf(struct virtqueue *vq)
 	return NULL;
 }
 
-/* --- interrupts
- * ---------------------------------------------------------------------------
- */
+/* --- interrupts ------------------------------------------------------------------------------- */
 
 void virtqueue_disable_cb(struct virtqueue *vq)
 {
@@ -332,8 +319,7 @@ void virtqueue_disable_cb(struct virtqueue *vq)
 
 	if (!vvq->callbacks)
 		return;
-	vvq->callbacks = false;
-	vring_update_ways(vvq);
+	vring_want_callbacks(vvq, false);
 	if (vvq->packed)
 		virtqueue_disable_cb_packed(vvq);
 	else
@@ -344,8 +330,7 @@ unsigned int virtqueue_enable_cb_prepare(struct virtqueue *vq)
 {
 	struct vring_virtqueue *vvq = to_vvq(vq);
 
-	vvq->callbacks = true;
-	vring_update_ways(vvq);
+	vring_want_callbacks(vvq, true);
 	return vvq->packed ? virtqueue_enable_cb_prepare_packed(vvq)
 			   : virtqueue_enable_cb_prepare_split(vvq);
 }
@@ -369,8 +354,7 @@ bool virtqueue_enable_cb_delayed(struct virtqueue *vq)
 {
 	struct vring_virtqueue *vvq = to_vvq(vq);
 
-	vvq->callbacks = true;
-	vring_update_ways(vvq);
+	vring_want_callbacks(vvq, true);
 	return (vvq->packed ? virtqueue_enable_cb_delayed_packed(vvq)
 			    : virtqueue_enable_cb_delayed_split(vvq)) ||
 	       vvq->broken;
@@ -387,10 +371,10 @@ irqreturn_t vring_interrupt(int irq, void *_vq)
 		return IRQ_HANDLED;
 	}
 	if (!(vvq->packed ? more_used_packed(vvq) : more_used_split(vvq))) {
-		vq->stats.spurious++;
+		vvq->stats.spurious++;
 		return IRQ_NONE;
 	}
-	vq->stats.interrupts++;
+	vvq->stats.interrupts++;
 	if (vq->callback)
 		vq->callback(vq);
 	if (unlikely(vvq->broken)) /* found while it was drained */

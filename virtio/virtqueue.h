@@ -39,7 +39,7 @@ struct virtqueue;
  */
 typedef void vq_callback_t(struct virtqueue *vq);
 
-/* What happened on a queue since it was made. */
+/* What happened on a queue. */
 struct virtqueue_stats {
 	unsigned long added;	  /* buffers offered */
 	unsigned long used;	  /* buffers taken back with get_buf */
@@ -59,7 +59,6 @@ struct virtqueue {
 	unsigned int num_free;	 /* descriptors that are free now */
 	unsigned int num_max;	 /* the largest size the device takes */
 	unsigned int direct_max; /* a longer chain takes an indirect table; drivers may set it */
-	struct virtqueue_stats stats;
 	/* Called, where set, once room has come back for which an add was refused with -ENOSPC: from
 	 * within virtqueue_get_buf() and its kin, in their context. */
 	void (*room)(struct virtqueue *vq);
@@ -75,7 +74,7 @@ struct virtqueue {
  * table where the queue's own ones do not serve; it stays with the queue.
  * The device may see the buffer at once, or only with the next virtqueue_kick().
  * Returns 0; -ENOSPC (not enough free descriptors now: nothing was added; take buffers back and try
- * again, or a list longer than the queue ever takes), -EINVAL (no list, no token), -EIO
+ * again, or a list longer than the queue ever takes), -EINVAL (no list, an empty entry, no token), -EIO
  * (the queue is broken), -ENOMEM (a buffer could not be mapped).
  */
 int __must_check virtqueue_add_sgs(struct virtqueue *vq, struct scatterlist *sgs[],
@@ -133,7 +132,8 @@ unsigned int virtqueue_enable_cb_prepare(struct virtqueue *vq);
 bool virtqueue_poll(struct virtqueue *vq, unsigned int last_used_idx);
 
 /* Asks for an interrupt once most (three quarters) of what is in flight is finished. Returns false
- * where so many are finished already. Without event index: virtqueue_enable_cb(). */
+ * where so many are finished already (packed ring: where any is, as those are not counted there).
+ * Without event index: virtqueue_enable_cb(). */
 bool virtqueue_enable_cb_delayed(struct virtqueue *vq);
 
 /* Takes back a buffer that the device has not finished, from a queue that the device no longer uses
@@ -163,6 +163,9 @@ unsigned int virtqueue_get_vring_size(const struct virtqueue *vq);
 /* Whether the device broke the queue's rules, or was given up. */
 bool virtqueue_is_broken(const struct virtqueue *vq);
 
+/* What happened on the queue since it was made. */
+struct virtqueue_stats virtqueue_get_stats(const struct virtqueue *vq);
+
 /* Buffers added and not yet taken back. */
 unsigned int virtqueue_in_flight(const struct virtqueue *vq);
 
@@ -182,8 +185,12 @@ irqreturn_t vring_interrupt(int irq, void *_vq);
  * VIRTIO_F_NOTIFICATION_DATA where the device is to look next (4.2.3.3). */
 uint32_t vring_notification_data(const struct virtqueue *vq);
 
-/* Notifies the device of queue @vq: what a transport provides. Returns false on failure. */
+/* Notifies the device of queue @vq: what a transport provides. Returns true, or, where the device is
+ * gone, what vring_notify_failed() returns. */
 typedef bool vq_notify_t(struct virtqueue *vq);
+
+/* For a transport that cannot notify the device: breaks the queue, and returns false. */
+bool vring_notify_failed(struct virtqueue *vq);
 
 /*
  * Makes queue @index of @vdev: @num descriptors (1 to 32768; a power of two for a split ring),

@@ -18,17 +18,20 @@ uint64_t vring_transport_features(void)
 	       BIT_ULL(VIRTIO_F_NOTIFICATION_DATA) | BIT_ULL(VIRTIO_F_RING_RESET);
 }
 
-/* --- memory * --------------------------------------------------------------------------------- */
-/* The record: states, mappings, the format's links, the order. Widest alignment * first. */
+/* --- memory ----------------------------------------------------------------------------------- */
+
+/* The record: states, mappings, the format's links, the order. Widest alignment first. */
 static size_t mappings_bytes(const struct vring_virtqueue *vvq, unsigned int num)
 {
 	return vvq->use_map && !vvq->premapped ? num * sizeof(struct vring_mapping) : 0;
 }
+
 static int alloc_record(struct vring_virtqueue *vvq, unsigned int num)
 {
 	size_t states = num * sizeof(struct vring_desc_state);
 	size_t mappings = mappings_bytes(vvq, num);
 	char *record = port_alloc(states + mappings + 2 * num * sizeof(uint16_t));
+
 	if (!record)
 		return -ENOMEM;
 	vvq->record = record;
@@ -56,6 +59,7 @@ static int alloc_ring(struct vring_virtqueue *vvq, unsigned int num)
 	vvq->num = num;
 	return 0;
 }
+
 static void free_ring(struct vring_virtqueue *vvq)
 {
 	/* A device that did not answer its reset may still write here: this memory is lost. */
@@ -72,7 +76,11 @@ static void init_ring(struct vring_virtqueue *vvq)
 	vvq->broken = false;
 	vvq->broken_reported = false;
 	vvq->starved = false;
-	vvq->recycled = vvq->vq.stats.added - vvq->vq.stats.used;
+	vvq->stats.added += vvq->added;
+	vvq->stats.used += vvq->used;
+	vvq->added = 0;
+	vvq->used = 0;
+	vvq->recycled = 0;
 	vvq->detached = 0;
 	vvq->order_first = 0;
 	vvq->order_next = 0;
@@ -82,13 +90,14 @@ static void init_ring(struct vring_virtqueue *vvq)
 		vring_init_packed(vvq, vvq->links);
 	else
 		vring_init_split(vvq, vvq->links);
+	vring_pool_fit(vvq);
 	if (vvq->callbacks) {
 		(void)virtqueue_enable_cb_prepare(&vvq->vq);
 	} else {
 		vvq->callbacks = true;
 		virtqueue_disable_cb(&vvq->vq);
 	}
-	vring_update_ways(vvq);
+	vring_choose_ways(vvq);
 }
 
 /* --- making and freeing queues ---------------------------------------------------------------- */
@@ -227,12 +236,12 @@ int virtqueue_set_dma_premapped(struct virtqueue *vq)
 {
 	struct vring_virtqueue *vvq = to_vvq(vq);
 
-	if (vq->stats.added)
+	if (virtqueue_get_stats(vq).added)
 		return -EINVAL;
 	vvq->use_map = true;
 	vvq->premapped = true;
 	vvq->mappings = NULL; /* there will be nothing in them to unmap */
-	vring_update_ways(vvq);
+	vring_choose_ways(vvq);
 	return 0;
 }
 
@@ -241,6 +250,15 @@ int virtqueue_set_dma_premapped(struct virtqueue *vq)
 unsigned int virtqueue_get_vring_size(const struct virtqueue *vq)
 {
 	return to_vvq(vq)->num;
+}
+
+struct virtqueue_stats virtqueue_get_stats(const struct virtqueue *vq)
+{
+	struct virtqueue_stats stats = to_vvq(vq)->stats;
+
+	stats.added += to_vvq(vq)->added;
+	stats.used += to_vvq(vq)->used;
+	return stats;
 }
 
 unsigned int virtqueue_in_flight(const struct virtqueue *vq)
@@ -268,9 +286,7 @@ dma_addr_t virtqueue_get_used_addr(const struct virtqueue *vq)
 	return to_vvq(vq)->ring_addr + to_vvq(vq)->device_offset;
 }
 
-/* --- for people
- * ---------------------------------------------------------------------------
- */
+/* --- for people ------------------------------------------------------------------------------- */
 
 static void dump_places(const struct vring_virtqueue *vvq, char *line, size_t len)
 {
@@ -278,19 +294,21 @@ static void dump_places(const struct vring_virtqueue *vvq, char *line, size_t le
 	const struct vring_packed *p = &vvq->pkd;
 
 	if (vvq->packed)
-		snprintf(line, len, "next avail %u round %d, next used %u round %d", p->next_avail,
-			 !!(p->avail_flags & VRING_PACKED_DESC_F_AVAIL), p->next_used,
+		snprintf(line, len, "next avail %u round %d, next used %u round %d",
+			 (unsigned int)(p->next_avail - p->desc),
+			 !!(p->avail_flags & VRING_PACKED_DESC_F_AVAIL),
+			 (unsigned int)(p->next_used - p->desc),
 			 !!(p->used_flags & VRING_PACKED_DESC_F_USED));
 	else
 		snprintf(line, len, "avail idx %u (device sees %u), used idx %u (taken back %u)",
-			 s->avail_idx, vring16(vvq, READ_ONCE(s->avail->idx)),
-			 vring16(vvq, READ_ONCE(s->used->idx)), s->last_used);
+			 (uint16_t)vvq->added, vring16(vvq, READ_ONCE(s->avail->idx)),
+			 vring16(vvq, READ_ONCE(s->used->idx)), (uint16_t)vvq->used);
 }
 
 static void dump_buffer(const struct vring_virtqueue *vvq, unsigned int i, char *line, size_t len)
 {
 	const struct vring_desc_state *state = &vvq->state[i];
-	unsigned int descs = state->table ? state->table->used : state->descs;
+	unsigned int descs = state->table ? vring_table_entries(state->table) : vring_descs(vvq, i);
 
 	snprintf(line, len, "  %s %u: %s of %u, %lu bytes writable", vvq->packed ? "id" : "head", i,
 		 state->table ? "table" : "chain", descs, (unsigned long)state->in_len);

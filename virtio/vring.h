@@ -26,18 +26,27 @@ struct vring_mapping {
 /* An indirect table (vring_table.c). */
 struct vring_table {
 	void *desc; /* seen by the device; the format gives its entries a meaning */
+	void *end;  /* the first byte that a chain may not fill */
 	dma_addr_t addr;
 	struct vring_mapping *mappings;	 /* of each entry; NULL where mapping does nothing */
-	struct vring_table *next;	 /* in the pool's free list */
+	struct vring_table *next;	 /* in the pool's list of extra ones */
 	struct vring_table *made_before; /* in the first of several that were made together */
+	uint32_t used;			 /* bytes of the buffer that holds it */
 	uint16_t capacity;		 /* entries */
-	uint16_t used;			 /* entries of the buffer that holds it */
 	uint16_t batch;			 /* in the first of several: how many */
+	bool extra;
 };
 
-/* The queue's tables, handed out in any context. */
+/*
+ * The queue's tables. Each of the first descriptors (split) or ids (packed) has one of its own. Both are
+ * handed out last in, first out, so that the first ones are those in use. Longer ones, made on demand,
+ * are extra; while such a one is in use the queue goes the long way, which returns it.
+ */
 struct vring_pool {
-	struct vring_table *free;
+	struct vring_table *own;
+	unsigned int own_count;
+	struct vring_table *extra; /* those that are free */
+	unsigned int extra_in_use;
 	struct vring_table *made;
 };
 
@@ -45,10 +54,15 @@ struct vring_pool {
 struct vring_desc_state {
 	void *data;		   /* the driver's token; NULL: no buffer here */
 	void *ctx;		   /* its second token */
-	struct vring_table *table; /* NULL: direct descriptors */
+	struct vring_table *table; /* of the last buffer here; NULL: direct descriptors */
 	uint32_t in_len;	   /* bytes that the device may write */
-	uint16_t descs;		   /* descriptors it takes in the ring */
-	uint16_t last;		   /* split: the last of them; packed: the last id that it takes */
+	union {			   /* descriptors it takes in the ring */
+		struct {
+			uint16_t descs;
+			uint16_t last; /* the last of them */
+		} split;
+		uint32_t packed_descs;
+	};
 };
 
 struct vring_split {
@@ -59,35 +73,71 @@ struct vring_split {
 	const uint16_t *avail_event; /* the device's, after used->ring[] */
 	uint16_t *next;		     /* links of the free descriptors and of chains in flight */
 	unsigned int mask;	     /* the size less one */
-	uint16_t first_free;
-	uint16_t avail_idx;   /* entries written to avail->ring[] */
-	uint16_t published;   /* ... of which the device knows */
-	uint16_t last_used;   /* entries of used->ring[] taken back */
-	uint16_t device_used; /* used->idx as last read and found plausible */
+	unsigned int first_free;     /* above the mask: none */
+	unsigned long published;     /* vvq->added as the device knows it */
+	uint16_t device_used;	     /* used->idx as last read and found plausible */
 };
 
 struct vring_packed {
-	struct vring_packed_desc *desc;
+	struct vring_packed_desc *desc, *end;	       /* the ring, and what is behind it */
 	struct vring_packed_event *driver_event;       /* ours */
 	const struct vring_packed_event *device_event; /* the device's */
+	struct vring_packed_desc *next_avail;	       /* to be written next */
+	struct vring_packed_desc *next_used;	       /* to be used next by the device */
 	uint16_t *next_id;			       /* links of the free ids */
-	uint16_t first_id;
-	uint16_t next_avail;  /* the descriptor to write next */
-	uint16_t next_used;   /* the descriptor the device will use next */
-	uint16_t avail_flags; /* AVAIL and USED as the current round wants them */
-	uint16_t used_flags;
+	unsigned int first_id;
+	uint16_t avail_flags, used_flags; /* AVAIL and USED as each side's round wants them */
 	/* The first buffer since the last kick: all is written but these flags, which publish it
-	 * and everything behind it at one stroke. */
-	uint16_t held_at, held_flags;
-	uint16_t num_added; /* descriptors since the last kick */
+	 * and everything behind it at one stroke. Its place is kept as the wish for an event there
+	 * would look in the device's event structure; 0: there is none. */
+	uint16_t held_flags;
+	unsigned long held;
+	uint32_t wish; /* the part of such a wish that is the same for all places of the round */
+};
+
+struct vring_virtqueue;
+
+/*
+ * How a queue does what is done for nearly every buffer. Each call has the contract of the one of its
+ * name in virtqueue.h. The long ways (virtqueue.c) serve every queue. The short ways are for one with
+ * nothing out of the ordinary: not broken, no mapping, no order to keep, nobody waiting for room.
+ * Whatever turns out unusual on a short way is handed, unchanged, to the long one, which knows what to
+ * do or what to say.
+ */
+struct vring_ways {
+	int (*add_outbuf)(struct vring_virtqueue *vvq, struct scatterlist *sg, unsigned int num,
+			  void *data, gfp_t gfp);
+	int (*add_inbuf_ctx)(struct vring_virtqueue *vvq, struct scatterlist *sg, unsigned int num,
+			     void *data, void *ctx, gfp_t gfp);
+	int (*add_sgs)(struct vring_virtqueue *vvq, struct scatterlist *sgs[], unsigned int out_sgs,
+		       unsigned int in_sgs, void *data, gfp_t gfp);
+	bool (*kick)(struct vring_virtqueue *vvq);
+	void *(*get_buf)(struct vring_virtqueue *vvq, unsigned int *len);
+	void *(*get_buf_ctx)(struct vring_virtqueue *vvq, unsigned int *len, void **ctx);
+};
+
+extern const struct vring_ways vring_long_ways;
+/* By vvq->indirect, and by vvq->rearm. */
+extern const struct vring_ways vring_short_split[2][2], vring_short_packed[2][2];
+
+/* A buffer to be offered: one list of device-readable entries may precede one of writable ones. */
+struct vring_buffer {
+	struct scatterlist *const *sgs;
+	unsigned int out_sgs, in_sgs; /* lists */
+	void *data, *ctx;
+	gfp_t gfp;
+	unsigned int total; /* entries of all lists, 1 or more; set by the long ways */
+	/* Set by the short ways: */
+	uint32_t out_bytes; /* in the readable entries */
 };
 
 struct vring_virtqueue {
 	struct virtqueue vq;
+	struct vring_ways ways; /* a copy of one of the above: see vring_choose_ways() */
+	/* What add_sgs is adding. A short way puts it here, that it need not keep in registers what only
+	 * the long way wants. */
+	struct vring_buffer adding;
 	bool packed;
-	/* The short ways are for a queue with nothing out of the ordinary: not broken, no mapping, no
-	 * order to keep, nobody waiting for room. Everything else goes the long way. */
-	enum { VRING_WAY_LONG, VRING_WAY_SPLIT, VRING_WAY_PACKED } way;
 	bool rearm; /* callbacks and event_idx: each get_buf asks for the next interrupt */
 	bool broken;
 	bool use_map; /* the device has a DMA backend: addresses differ */
@@ -118,8 +168,12 @@ struct vring_virtqueue {
 	vq_notify_t *notify;
 	struct device *dev;
 	struct vring_pool pool;
-	unsigned int detached;	/* states below have been given back by detach_unused_buf */
-	unsigned long recycled; /* buffers that came back in that way */
+	unsigned int detached; /* states below have been given back by detach_unused_buf */
+
+	/* Buffers since the ring was started: offered, taken back with get_buf, taken back by
+	 * detach_unused_buf. The low 16 bits of the first two are the indices of a split ring. */
+	unsigned long added, used, recycled;
+	struct virtqueue_stats stats; /* of these two only what was counted before that */
 
 	void *ring; /* the memory that the device sees */
 	size_t ring_bytes;
@@ -130,6 +184,11 @@ struct vring_virtqueue {
 	uint16_t *links;
 };
 
+static inline unsigned int vring_descs(const struct vring_virtqueue *vvq, unsigned int i)
+{
+	return vvq->packed ? vvq->state[i].packed_descs : vvq->state[i].split.descs;
+}
+
 static inline struct vring_virtqueue *to_vvq(const struct virtqueue *vq)
 {
 	return container_of(vq, struct vring_virtqueue, vq);
@@ -138,27 +197,26 @@ static inline struct vring_virtqueue *to_vvq(const struct virtqueue *vq)
 /* Buffers that are neither taken back nor recycled: the counters are there anyway. */
 static inline unsigned int vring_in_flight(const struct vring_virtqueue *vvq)
 {
-	return (unsigned int)(vvq->vq.stats.added - vvq->vq.stats.used - vvq->recycled);
+	return (unsigned int)(vvq->added - vvq->used - vvq->recycled);
 }
 
-/* To be called where one of what vvq->way and vvq->rearm depend on has changed. */
-static inline void vring_update_ways(struct vring_virtqueue *vvq)
+/* To be called where something has changed on which the choice depends. */
+static inline void vring_choose_ways(struct vring_virtqueue *vvq)
 {
-	if (vvq->broken || vvq->use_map || vvq->in_order || vvq->starved)
-		vvq->way = VRING_WAY_LONG;
+	if (vvq->broken || vvq->use_map || vvq->in_order || vvq->starved || vvq->pool.extra_in_use)
+		vvq->ways = vring_long_ways;
 	else
-		vvq->way = vvq->packed ? VRING_WAY_PACKED : VRING_WAY_SPLIT;
-	vvq->rearm = vvq->callbacks && vvq->event_idx;
+		vvq->ways = (vvq->packed ? vring_short_packed
+					 : vring_short_split)[vvq->indirect][vvq->rearm];
 }
 
-/* A buffer to be offered: one list of device-readable entries may precede one of writable ones. */
-struct vring_buffer {
-	struct scatterlist *const *sgs;
-	unsigned int out_sgs, in_sgs; /* lists */
-	unsigned int total;	      /* entries of all lists, 1 or more */
-	void *data, *ctx;
-	gfp_t gfp;
-};
+/* Notes whether the driver wants interrupts. */
+static inline void vring_want_callbacks(struct vring_virtqueue *vvq, bool wanted)
+{
+	vvq->callbacks = wanted;
+	vvq->rearm = wanted && vvq->event_idx;
+	vring_choose_ways(vvq);
+}
 
 /* --- helpers for the formats --------------------------------------------------------------- */
 
@@ -221,27 +279,31 @@ static inline void vring_unmap(struct vring_virtqueue *vvq, const struct vring_m
  * the ring is free, because a table costs the device a read and us a descriptor. A long one, or one in
  * a ring that fills up, takes a table, so that the ring holds a buffer per descriptor.
  */
-static inline bool vring_wants_table(const struct vring_virtqueue *vvq, unsigned int total)
+static inline bool vring_prefers_table(const struct vring_virtqueue *vvq, unsigned int total)
 {
-	return vvq->indirect && total > 1 &&
-	       (total > vvq->vq.direct_max || vvq->vq.num_free < vvq->num / 2 + total);
+	return total > vvq->vq.direct_max || (total > 1 && vvq->vq.num_free < vvq->num / 2 + total);
 }
 
-/* A table for @total entries, or NULL: from the pool, or with GFP_KERNEL from the allocator. */
-struct vring_table *vring_table_get(struct vring_virtqueue *vvq, unsigned int total, gfp_t gfp);
-
-static inline void vring_table_put(struct vring_virtqueue *vvq, struct vring_table *table)
-{
-	table->next = vvq->pool.free;
-	vvq->pool.free = table;
-}
+/* A table for @total entries for the buffer at @i, or NULL: its own, an extra one, or with GFP_KERNEL
+ * one from the allocator. */
+struct vring_table *vring_table_get(struct vring_virtqueue *vvq, unsigned int i, unsigned int total,
+				    gfp_t gfp);
+void vring_table_put(struct vring_virtqueue *vvq, struct vring_table *table);
 
 /* Unmaps the first @count entries. */
 void vring_table_unmap(struct vring_virtqueue *vvq, const struct vring_table *table,
 		       unsigned int count);
 
+/* The entries in use. */
+static inline unsigned int vring_table_entries(const struct vring_table *table)
+{
+	return table->used / sizeof(struct vring_desc);
+}
+
 /* Makes and frees the pool. Without memory the queue does without tables. */
 void vring_pool_init(struct vring_virtqueue *vvq);
+/* Fits the tables to the size of an empty ring: no chain may be longer (2.7.5.3.1). */
+void vring_pool_fit(struct vring_virtqueue *vvq);
 void vring_pool_free(struct vring_virtqueue *vvq);
 
 /* --- what a format provides ---------------------------------------------------------------- */
@@ -252,27 +314,37 @@ size_t vring_layout_split(unsigned int num, unsigned int align, size_t *driver_o
 size_t vring_layout_packed(unsigned int num, unsigned int align, size_t *driver_offset,
 			   size_t *device_offset);
 
-/* An empty ring: @links are the format's, of num entries; all memory is zeroed. / */
+/* An empty ring: @links are the format's, of num entries; all memory is zeroed. */
 void vring_init_split(struct vring_virtqueue *vvq, uint16_t *links);
 void vring_init_packed(struct vring_virtqueue *vvq, uint16_t *links);
+
+/* Links the entries of @table one after the other, once and for all. */
+void vring_link_table_split(const struct vring_virtqueue *vvq, const struct vring_table *table);
 
 /* Each has the contract of the call of that name in virtqueue.h; virtqueue.c has checked that the
  * queue is not broken and the arguments are sane. Those that add and take back count it. */
 int virtqueue_add_split(struct vring_virtqueue *vvq, const struct vring_buffer *buf);
 int virtqueue_add_packed(struct vring_virtqueue *vvq, const struct vring_buffer *buf);
 
-/* The short ways for chains; those for single entries are in vring_*_short.h. */
-int virtqueue_add_short_split(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
-			      unsigned int out_sgs, unsigned int in_sgs, void *data, gfp_t gfp);
-int virtqueue_add_short_packed(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
-			       unsigned int out_sgs, unsigned int in_sgs, void *data, gfp_t gfp);
+/* Puts what is being added where the long way finds it. */
+static __always_inline void vring_keep(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+				       unsigned int out_sgs, unsigned int in_sgs, void *data,
+				       gfp_t gfp)
+{
+	vvq->adding.sgs = sgs;
+	vvq->adding.out_sgs = out_sgs;
+	vvq->adding.in_sgs = in_sgs;
+	vvq->adding.data = data;
+	vvq->adding.gfp = gfp;
+}
 
-/* The long ways (virtqueue.c), for what the short ones (vring_*_short.h) do not handle. */
-int vring_add_one_long(struct vring_virtqueue *vvq, struct scatterlist *sg, bool in, void *data,
-		       void *ctx);
-void *vring_get_long(struct vring_virtqueue *vvq, unsigned int *len, void **ctx);
-int vring_add_long(struct vring_virtqueue *vvq, struct scatterlist *sgs[], unsigned int out_sgs,
-		   unsigned int in_sgs, void *data, void *ctx, gfp_t gfp);
+/* The long ways of these calls, for the short ones to end in. */
+int vring_add_outbuf_long(struct vring_virtqueue *vvq, struct scatterlist *sg, unsigned int num,
+			  void *data, gfp_t gfp);
+int vring_add_inbuf_long(struct vring_virtqueue *vvq, struct scatterlist *sg, unsigned int num,
+			 void *data, void *ctx, gfp_t gfp);
+int vring_add_adding_long(struct vring_virtqueue *vvq); /* adds vvq->adding */
+void *vring_get_buf_long(struct vring_virtqueue *vvq, unsigned int *len, void **ctx);
 
 bool virtqueue_kick_prepare_split(struct vring_virtqueue *vvq);
 bool virtqueue_kick_prepare_packed(struct vring_virtqueue *vvq);
@@ -287,9 +359,10 @@ bool virtqueue_enable_cb_delayed_packed(struct vring_virtqueue *vvq);
 bool virtqueue_poll_split(const struct vring_virtqueue *vvq, unsigned int last_used);
 bool virtqueue_poll_packed(const struct vring_virtqueue *vvq, unsigned int last_used);
 
-/* Asks for an interrupt for the next used buffer: after get_buf, while interrupts are wanted. */
-void vring_rearm_split(struct vring_virtqueue *vvq);
-void vring_rearm_packed(struct vring_virtqueue *vvq);
+/* Asks for an interrupt for the next used buffer: after get_buf, while interrupts are wanted. Returns
+ * @data, so that a get_buf can end in it. */
+void *vring_rearm_split(struct vring_virtqueue *vvq, void *data);
+void *vring_rearm_packed(struct vring_virtqueue *vvq, void *data);
 
 /* Takes buffer @i out of the record: unmaps it and frees its descriptors and its table. */
 void detach_buf_split(struct vring_virtqueue *vvq, uint16_t i);

@@ -22,7 +22,7 @@ static inline void vring_order_push(struct vring_virtqueue *vvq, uint16_t i)
 	vvq->order_next = vring_order_step(vvq, vvq->order_next);
 }
 
-/* A batch of used buffers, counted in buffers and in descriptors of the ring. / */
+/* A batch of used buffers, counted in buffers and in descriptors of the ring. */
 struct vring_batch {
 	unsigned int buffers, descs;
 };
@@ -39,7 +39,7 @@ static inline struct vring_batch vring_order_batch(struct vring_virtqueue *vvq, 
 		i = vvq->order[at];
 		at = vring_order_step(vvq, at);
 		batch.buffers++;
-		batch.descs += vvq->state[i].descs;
+		batch.descs += vring_descs(vvq, (unsigned int)i);
 	} while (i != last && batch.buffers < vring_in_flight(vvq));
 	vvq->batch_last = last;
 	vvq->batch_len = len;

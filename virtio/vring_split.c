@@ -1,161 +1,62 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The split ring (VIRTIO 1.4, 2.7): a table of descriptors, a ring in which the
- * driver makes chains of them available, and a ring in which the device returns
- * them.
+ * The split ring (VIRTIO 1.4, 2.7): a table of descriptors, a ring in which the driver makes chains of
+ * them available, and a ring in which the device returns them. This file serves every queue of that
+ * format; vring_split_short.c serves ordinary ones with less work.
  *
- * Who writes what: desc[] and avail are ours alone, used is the device's alone.
- * Two races need a barrier each, and each is explained where it stands: publish
- * against kick suppression	virtqueue_kick_prepare_split() enable_cb against
- * a completion	virtqueue_poll_split() and its callers
+ * Who writes what: desc[] and avail are ours alone, used is the device's alone. Two races need a
+ * barrier each, and each is explained where it stands:
+ *	publish against kick suppression	split_publish()
+ *	enable_cb against a completion		virtqueue_poll_split() and its callers
  */
-#include "virtio/vring.h"
-#include "virtio/vring_order.h"
-#include "virtio/vring_split_short.h"
 #include <arch/barrier.h>
+#include "virtio/vring_order.h"
+#include "virtio/vring_split.h"
 
-/* --- memory * --------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
+
 size_t vring_layout_split(unsigned int num, unsigned int align, size_t *driver_offset,
 			  size_t *device_offset)
-{ /* The two bytes after each ring are the event index of the other side * (2.7.10). */
+{
+	/* The two bytes after each ring are the event index of the other side (2.7.10). */
 	size_t avail_bytes = sizeof(struct vring_avail) + num * sizeof(__le16) + sizeof(__le16);
 	size_t used_bytes =
 		sizeof(struct vring_used) + num * sizeof(struct vring_used_elem) + sizeof(__le16);
+
 	*driver_offset = num * sizeof(struct vring_desc);
 	*device_offset = ALIGN_UP(*driver_offset + avail_bytes, (size_t)align);
 	return *device_offset + used_bytes;
 }
+
 void vring_init_split(struct vring_virtqueue *vvq, uint16_t *links)
 {
 	struct vring_split *s = &vvq->split;
 	char *ring = vvq->ring;
+
 	*s = (struct vring_split){
 		.desc = (struct vring_desc *)ring,
 		.avail = (struct vring_avail *)(ring + vvq->driver_offset),
 		.used = (struct vring_used *)(ring + vvq->device_offset),
 		.next = links,
-		.mask = (uint16_t)(vvq->num - 1),
+		.mask = vvq->num - 1,
 	};
 	s->used_event = &s->avail->ring[vvq->num];
 	s->avail_event = (const uint16_t *)&s->used->ring[vvq->num];
-	/* A circle: with VIRTIO_F_IN_ORDER descriptors are taken in ring order for ever (2.7.5). */
-	for (unsigned int i = 0; i < vvq->num; i++)
-		links[i] = (uint16_t)((i + 1) & s->mask);
+	for (unsigned int i = 0; i < s->mask; i++)
+		links[i] = (uint16_t)(i + 1);
+	/* With VIRTIO_F_IN_ORDER a circle: descriptors are taken in ring order for ever (2.7.5). */
+	links[s->mask] = vvq->in_order ? 0 : SPLIT_NO_DESC;
+}
+
+void vring_link_table_split(const struct vring_virtqueue *vvq, const struct vring_table *table)
+{
+	struct vring_desc *desc = table->desc;
+
+	for (unsigned int i = 0; i < table->capacity; i++)
+		desc[i].next = vring16(vvq, (uint16_t)(i + 1));
 }
 
 /* --- offering buffers ------------------------------------------------------------------------- */
-
-/* What write_lists() made of a buffer. */
-struct split_chain {
-	unsigned int descs; /* 0: an entry is not as it should be, or there is not room for all */
-	unsigned int last;
-	uint32_t in_len;
-};
-
-/*
- * Writes all entries into @desc from @at on: by the links of the ring, or in a @table one after the
- * other. What is not committed after that was never there.
- */
-static __always_inline struct split_chain
-split_write_lists(const struct vring_virtqueue *vvq, struct vring_desc *desc, unsigned int at,
-		  unsigned int room, struct scatterlist *sgs[], unsigned int out_sgs,
-		  unsigned int in_sgs, const bool table)
-{
-	struct scatterlist **const first_in = sgs + out_sgs, **const end = first_in + in_sgs;
-	const uint16_t *next = vvq->split.next;
-	uint64_t bytes = 0, out_bytes = 0;
-	unsigned int left = room, last = at;
-	struct split_chain none = {0, 0, 0};
-
-	for (; sgs != end; sgs++) {
-		const struct scatterlist *sg = *sgs;
-		unsigned int flags = VRING_DESC_F_NEXT;
-
-		if (sgs >= first_in)
-			flags |= VRING_DESC_F_WRITE;
-		for (;; sg++) {
-			if (unlikely(!sg->length) || unlikely(!sg->addr) || unlikely(!left))
-				return none;
-			left--;
-			last = at;
-			at = table ? at + 1 : next[at];
-			split_write_desc(vvq, &desc[last], (uintptr_t)sg->addr, sg->length, flags,
-					 (uint16_t)at);
-			bytes += sg->length;
-			if (sg->last)
-				break;
-		}
-		if (flags == VRING_DESC_F_NEXT)
-			out_bytes = bytes;
-	}
-	desc[last].flags = vring16(vvq, in_sgs ? VRING_DESC_F_WRITE : 0);
-	if (unlikely(bytes - 1 >= UINT32_MAX)) /* empty, or too long */
-		return none;
-	return (struct split_chain){room - left, last, (uint32_t)(bytes - out_bytes)};
-}
-
-/* Into a table, by the short way. */
-static __noinline bool split_add_table_short(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
-					     unsigned int out_sgs, unsigned int in_sgs, void *data)
-{
-	struct vring_split *s = &vvq->split;
-	struct vring_table *table = vvq->pool.free;
-	struct vring_desc_state *state = &vvq->state[s->first_free];
-	struct vring_desc *desc = table->desc;
-	struct split_chain chain = split_write_lists(vvq, desc, 0, MIN(table->capacity, vvq->num),
-						     sgs, out_sgs, in_sgs, true);
-
-	if (unlikely(!chain.descs))
-		return false;
-	vvq->pool.free = table->next;
-	desc[chain.last].next = 0;
-	table->used = (uint16_t)chain.descs;
-	split_write_desc(vvq, &s->desc[s->first_free], table->addr,
-			 chain.descs * (uint32_t)sizeof(struct vring_desc), VRING_DESC_F_INDIRECT,
-			 0);
-	state->table = table;
-	state->in_len = chain.in_len;
-	split_commit(vvq, state, 1, s->first_free, data, NULL);
-	return true;
-}
-
-/* Into the ring, by the short way: up to @room descriptors. */
-static __always_inline bool split_add_direct_short(struct vring_virtqueue *vvq,
-						   struct scatterlist *sgs[], unsigned int out_sgs,
-						   unsigned int in_sgs, void *data,
-						   unsigned int room)
-{
-	struct vring_split *s = &vvq->split;
-	struct vring_desc_state *state = &vvq->state[s->first_free];
-	struct split_chain chain =
-		split_write_lists(vvq, s->desc, s->first_free, room, sgs, out_sgs, in_sgs, false);
-
-	if (unlikely(!chain.descs))
-		return false;
-	state->in_len = chain.in_len;
-	split_commit(vvq, state, chain.descs, (uint16_t)chain.last, data, NULL);
-	return true;
-}
-
-int virtqueue_add_short_split(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
-			      unsigned int out_sgs, unsigned int in_sgs, void *data, gfp_t gfp)
-{
-	unsigned int room = vvq->vq.num_free;
-	bool done = false;
-
-	if (unlikely(!data) || unlikely(!sgs) || unlikely(!room))
-		return vring_add_long(vvq, sgs, out_sgs, in_sgs, data, NULL, gfp);
-	if (vvq->indirect)
-		room = MIN(room, vvq->vq.direct_max);
-	/* At least an entry a list; a chain that turns out longer than that goes the long way. */
-	if (!vring_wants_table(vvq, out_sgs + in_sgs))
-		done = split_add_direct_short(vvq, sgs, out_sgs, in_sgs, data, room);
-	else if (vvq->pool.free)
-		done = split_add_table_short(vvq, sgs, out_sgs, in_sgs, data);
-	if (likely(done))
-		return 0;
-	return vring_add_long(vvq, sgs, out_sgs, in_sgs, data, NULL, gfp);
-}
 
 static void unmap_direct(struct vring_virtqueue *vvq, uint16_t at, unsigned int count)
 {
@@ -172,7 +73,7 @@ static void unmap_direct(struct vring_virtqueue *vvq, uint16_t at, unsigned int 
 static int add_direct(struct vring_virtqueue *vvq, const struct vring_buffer *buf, uint32_t *in_len)
 {
 	struct vring_split *s = &vvq->split;
-	uint16_t at = s->first_free, last = at;
+	uint16_t at = (uint16_t)s->first_free, last = at;
 	unsigned int done = 0, flags = 0;
 
 	for (unsigned int list = 0; list < buf->out_sgs + buf->in_sgs; list++) {
@@ -184,7 +85,7 @@ static int add_direct(struct vring_virtqueue *vvq, const struct vring_buffer *bu
 			dma_addr_t addr;
 
 			if (vring_map(vvq, sg, in, vvq->mappings, at, &addr)) {
-				unmap_direct(vvq, s->first_free, done);
+				unmap_direct(vvq, (uint16_t)s->first_free, done);
 				return -ENOMEM;
 			}
 			last = at;
@@ -226,8 +127,7 @@ static int fill_table(struct vring_virtqueue *vvq, const struct vring_buffer *bu
 		}
 	}
 	desc[at - 1].flags = vring16(vvq, (uint16_t)flags);
-	desc[at - 1].next = 0;
-	table->used = at;
+	table->used = at * (uint32_t)sizeof(*desc);
 	return 0;
 }
 
@@ -236,7 +136,7 @@ static int add_indirect(struct vring_virtqueue *vvq, const struct vring_buffer *
 			struct vring_desc_state *state, struct vring_table *table)
 {
 	struct vring_split *s = &vvq->split;
-	uint16_t head = s->first_free;
+	unsigned int head = s->first_free;
 	uint32_t in_len = 0;
 	int err = fill_table(vvq, buf, table, &in_len);
 
@@ -244,27 +144,27 @@ static int add_indirect(struct vring_virtqueue *vvq, const struct vring_buffer *
 		vring_table_put(vvq, table);
 		return err;
 	}
-	split_write_desc(vvq, &s->desc[head], table->addr,
-			 table->used * (uint32_t)sizeof(struct vring_desc), VRING_DESC_F_INDIRECT,
-			 0);
+	split_write_desc(vvq, &s->desc[head], table->addr, table->used, VRING_DESC_F_INDIRECT, 0);
 	state->table = table;
 	state->in_len = in_len;
-	split_commit(vvq, state, 1, head, buf->data, buf->ctx);
+	split_commit(vvq, state, 1, head, s->next[head], buf->data, buf->ctx);
 	return 0;
 }
 
 int virtqueue_add_split(struct vring_virtqueue *vvq, const struct vring_buffer *buf)
 {
-	uint16_t head = vvq->split.first_free;
-	struct vring_desc_state *state = &vvq->state[head];
+	struct vring_desc_state *state;
 	struct vring_table *table = NULL;
 	uint32_t in_len = 0;
 	int last, err = 0;
+	uint16_t head;
 
 	if (unlikely(!vvq->vq.num_free))
 		return -ENOSPC;
-	if (vring_wants_table(vvq, buf->total))
-		table = vring_table_get(vvq, buf->total, buf->gfp);
+	head = (uint16_t)vvq->split.first_free;
+	state = &vvq->state[head];
+	if (vvq->indirect && vring_prefers_table(vvq, buf->total))
+		table = vring_table_get(vvq, head, buf->total, buf->gfp);
 	if (table) {
 		err = add_indirect(vvq, buf, state, table);
 	} else {
@@ -274,7 +174,9 @@ int virtqueue_add_split(struct vring_virtqueue *vvq, const struct vring_buffer *
 		if (unlikely(last < 0))
 			return last;
 		state->in_len = in_len;
-		split_commit(vvq, state, buf->total, (uint16_t)last, buf->data, buf->ctx);
+		state->table = NULL;
+		split_commit(vvq, state, buf->total, (unsigned int)last, vvq->split.next[last],
+			     buf->data, buf->ctx);
 	}
 	if (unlikely(vvq->in_order && !err))
 		vring_order_push(vvq, head);
@@ -283,32 +185,12 @@ int virtqueue_add_split(struct vring_virtqueue *vvq, const struct vring_buffer *
 
 bool virtqueue_kick_prepare_split(struct vring_virtqueue *vvq)
 {
-	struct vring_split *s = &vvq->split;
-	uint16_t old = s->published;
-
-	if (s->avail_idx == old)
-		return false;
-	s->published = s->avail_idx;
-
-	/* Descriptors and ring entries before the index that makes them visible (2.7.13.3.1). */
-	dma_wmb();
-	WRITE_ONCE(s->avail->idx, vring16(vvq, s->avail_idx));
-
-	/*
-	 * The index before our look at what the device asks for (2.7.13.4.1). The device does the
-	 * reverse: it asks for a notification, then looks at the index again. Without a full
-	 * barrier on both sides each could miss the other, and the queue would sleep for ever.
-	 */
-	dma_mb();
-	if (vvq->event_idx)
-		return vring_need_event(vring16(vvq, READ_ONCE(*s->avail_event)), s->avail_idx,
-					old);
-	return !(vring16(vvq, READ_ONCE(s->used->flags)) & VRING_USED_F_NO_NOTIFY);
+	return split_publish(vvq);
 }
 
 uint16_t vring_next_offset_split(const struct vring_virtqueue *vvq)
 {
-	return vvq->split.published;
+	return (uint16_t)vvq->split.published;
 }
 
 /* --- taking buffers back ---------------------------------------------------------------------- */
@@ -318,9 +200,9 @@ static void unmap_buf(struct vring_virtqueue *vvq, uint16_t head)
 	const struct vring_desc_state *state = &vvq->state[head];
 
 	if (state->table)
-		vring_table_unmap(vvq, state->table, state->table->used);
+		vring_table_unmap(vvq, state->table, vring_table_entries(state->table));
 	else
-		unmap_direct(vvq, head, state->descs);
+		unmap_direct(vvq, head, state->split.descs);
 }
 
 void detach_buf_split(struct vring_virtqueue *vvq, uint16_t head)
@@ -330,7 +212,9 @@ void detach_buf_split(struct vring_virtqueue *vvq, uint16_t head)
 	if (vvq->use_map)
 		unmap_buf(vvq, head);
 	if (!vvq->in_order)
-		split_free_chain(&vvq->split, head, state->last);
+		split_free_chain(&vvq->split, head, state->split.last);
+	if (state->table)
+		vring_table_put(vvq, state->table);
 	split_forget(vvq, state);
 }
 
@@ -339,12 +223,13 @@ static bool refresh_used(struct vring_virtqueue *vvq)
 {
 	struct vring_split *s = &vvq->split;
 	uint16_t idx = vring16(vvq, READ_ONCE(s->used->idx));
+	uint16_t more = (uint16_t)(idx - vvq->used);
 
-	if (idx == s->last_used)
+	if (!more)
 		return false;
-	if (unlikely((uint16_t)(idx - s->last_used) > vring_in_flight(vvq))) {
-		vring_break(vvq, "used index went from %u to %u with %u in flight", s->last_used,
-			    idx, vring_in_flight(vvq));
+	if (unlikely(more > split_outstanding(vvq))) {
+		vring_break(vvq, "used index went from %u to %u with %u in flight",
+			    (uint16_t)vvq->used, idx, split_outstanding(vvq));
 		return false;
 	}
 	/* The index before the entries that it covers; pairs with the device's barrier. */
@@ -370,7 +255,7 @@ static bool excess_length(struct vring_virtqueue *vvq, uint32_t *len, uint32_t o
 static inline int read_used_elem(struct vring_virtqueue *vvq, uint32_t *len)
 {
 	struct vring_split *s = &vvq->split;
-	struct vring_used_elem *elem = &s->used->ring[s->last_used & s->mask];
+	struct vring_used_elem *elem = &s->used->ring[vvq->used & s->mask];
 	uint32_t id = vring32(vvq, READ_ONCE(elem->id));
 
 	*len = vring32(vvq, READ_ONCE(elem->len));
@@ -387,7 +272,7 @@ static inline int read_used_elem(struct vring_virtqueue *vvq, uint32_t *len)
 /* With VIRTIO_F_IN_ORDER: the used entry stands for all buffers up to the one it names. */
 static int next_in_order(struct vring_virtqueue *vvq, uint32_t *len)
 {
-	struct vring_split *s = &vvq->split;
+	uint16_t done = (uint16_t)(vvq->split.device_used - vvq->used);
 	uint32_t last_len;
 	int last;
 
@@ -395,9 +280,7 @@ static int next_in_order(struct vring_virtqueue *vvq, uint32_t *len)
 		last = read_used_elem(vvq, &last_len);
 		if (last < 0)
 			return -1;
-		s->last_used =
-			(uint16_t)(s->last_used + vring_order_batch(vvq, last, last_len).buffers);
-		if ((uint16_t)(s->device_used - s->last_used) > vring_in_flight(vvq)) {
+		if (vring_order_batch(vvq, last, last_len).buffers > done) {
 			vring_break(vvq, "a batch reaches beyond the used index");
 			return -1;
 		}
@@ -412,38 +295,35 @@ void *virtqueue_get_buf_split(struct vring_virtqueue *vvq, unsigned int *len, vo
 	void *data;
 	int head;
 
-	if (s->last_used == s->device_used && vvq->batch_last < 0 && !refresh_used(vvq))
+	if ((uint16_t)vvq->used == s->device_used && vvq->batch_last < 0 && !refresh_used(vvq))
 		return NULL;
 	head = vvq->in_order ? next_in_order(vvq, &written) : read_used_elem(vvq, &written);
 	if (unlikely(head < 0))
 		return NULL;
-	if (!vvq->in_order)
-		s->last_used++;
 
 	data = vvq->state[head].data;
 	if (ctx)
 		*ctx = vvq->state[head].ctx;
 	*len = written;
 	detach_buf_split(vvq, (uint16_t)head);
-	vvq->vq.stats.used++;
+	vvq->used++;
 	return data;
 }
 
-void vring_rearm_split(struct vring_virtqueue *vvq)
+void *vring_rearm_split(struct vring_virtqueue *vvq, void *data)
 {
-	WRITE_ONCE(*vvq->split.used_event, vring16(vvq, vvq->split.last_used));
+	WRITE_ONCE(*vvq->split.used_event, vring16(vvq, (uint16_t)vvq->used));
 	dma_mb(); /* as in virtqueue_poll_split() */
+	return data;
 }
 
 bool more_used_split(const struct vring_virtqueue *vvq)
 {
 	return vvq->batch_last >= 0 ||
-	       vvq->split.last_used != vring16(vvq, READ_ONCE(vvq->split.used->idx));
+	       (uint16_t)vvq->used != vring16(vvq, READ_ONCE(vvq->split.used->idx));
 }
 
-/* --- interrupts
- * ---------------------------------------------------------------------------
- */
+/* --- interrupts ------------------------------------------------------------------------------- */
 
 void virtqueue_disable_cb_split(struct vring_virtqueue *vvq)
 {
@@ -452,7 +332,7 @@ void virtqueue_disable_cb_split(struct vring_virtqueue *vvq)
 	/* With event index the flag must stay 0 (2.7.7.1): ask for an index that was just passed
 	 * instead, which comes round again only after 65535 buffers. */
 	if (vvq->event_idx)
-		WRITE_ONCE(*s->used_event, vring16(vvq, (uint16_t)(s->last_used - 1)));
+		WRITE_ONCE(*s->used_event, vring16(vvq, (uint16_t)(vvq->used - 1)));
 	else
 		WRITE_ONCE(s->avail->flags, vring16(vvq, VRING_AVAIL_F_NO_INTERRUPT));
 }
@@ -470,8 +350,10 @@ static void enable_at(struct vring_virtqueue *vvq, uint16_t event)
 
 unsigned int virtqueue_enable_cb_prepare_split(struct vring_virtqueue *vvq)
 {
-	enable_at(vvq, vvq->split.last_used);
-	return vvq->split.last_used;
+	uint16_t last_used = (uint16_t)vvq->used;
+
+	enable_at(vvq, last_used);
+	return last_used;
 }
 
 bool virtqueue_poll_split(const struct vring_virtqueue *vvq, unsigned int last_used)
@@ -494,8 +376,8 @@ bool virtqueue_enable_cb_delayed_split(struct vring_virtqueue *vvq)
 
 	if (vvq->event_idx && vring_in_flight(vvq) > 1)
 		wait_for = (uint16_t)(vring_in_flight(vvq) - vring_in_flight(vvq) / 4);
-	enable_at(vvq, (uint16_t)(s->last_used + wait_for - 1));
+	enable_at(vvq, (uint16_t)(vvq->used + wait_for - 1));
 	dma_mb(); /* as in virtqueue_poll_split() */
-	done = (uint16_t)(vring16(vvq, READ_ONCE(s->used->idx)) - s->last_used);
+	done = (uint16_t)(vring16(vvq, READ_ONCE(s->used->idx)) - vvq->used);
 	return vvq->batch_last < 0 && done < wait_for;
 }

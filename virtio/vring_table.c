@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Indirect tables (VIRTIO 1.4, 2.7.5.3, 2.8.7). A queue has a pool of small ones, made with it and
- * handed out in any context. Where none fits, GFP_KERNEL makes another; it stays in the pool when
- * its buffer is done, because that may be in an interrupt, where nothing can be freed.
+ * Indirect tables (VIRTIO 1.4, 2.7.5.3, 2.8.7). A queue is made with small ones, which belong to its first
+ * descriptors or ids, so that taking one is no work. Where such a one does not serve, GFP_KERNEL makes an
+ * extra one; it stays with the queue when its buffer is done, because that may be in an interrupt,
+ * where nothing can be freed.
  */
 #include "virtio/port.h"
 #include "virtio/vring.h"
 
-/* How many at first, and entries in each: a block request of 16 pieces with header and status. */
-#define POOL_TABLES   64u
+/* How many, and entries in each: a block request of 16 pieces with header and status. */
+#define OWN_TABLES    64u
 #define TABLE_ENTRIES 20u
 
 /* Descriptors of both formats have this size. */
@@ -23,8 +24,7 @@ static size_t record_bytes(const struct vring_virtqueue *vvq, unsigned int count
 			(vvq->use_map ? entries * sizeof(struct vring_mapping) : 0));
 }
 
-/* Makes @count tables of @entries and puts them into the pool's free list. Returns the record,
- * or NULL where memory has run out. */
+/* Makes @count tables of @entries. Returns their array, or NULL where memory has run out. */
 static struct vring_table *make_tables(struct vring_virtqueue *vvq, unsigned int count,
 				       unsigned int entries)
 {
@@ -47,30 +47,52 @@ static struct vring_table *make_tables(struct vring_virtqueue *vvq, unsigned int
 		tables[i].mappings = vvq->use_map ? mappings + i * entries : NULL;
 		tables[i].capacity = (uint16_t)entries;
 		tables[i].batch = i == 0 ? (uint16_t)count : 0;
-		vring_table_put(vvq, &tables[i]);
 	}
 	tables->made_before = vvq->pool.made;
 	vvq->pool.made = tables;
 	return tables;
 }
 
-struct vring_table *vring_table_get(struct vring_virtqueue *vvq, unsigned int total, gfp_t gfp)
+/* Takes a free extra table for @total entries out of the list, or returns NULL. */
+static struct vring_table *find_extra(struct vring_virtqueue *vvq, unsigned int total)
 {
-	for (int tries = 0; tries < 2; tries++) {
-		struct vring_table **link = &vvq->pool.free;
+	struct vring_table **link = &vvq->pool.extra, *table;
 
-		for (; *link; link = &(*link)->next) {
-			struct vring_table *table = *link;
-
-			if (table->capacity >= total) {
-				*link = table->next;
-				return table;
-			}
+	for (; (table = *link) != NULL; link = &table->next) {
+		if (table->capacity >= total) {
+			*link = table->next;
+			return table;
 		}
-		if (gfp != GFP_KERNEL || !make_tables(vvq, 1, MAX(total, TABLE_ENTRIES)))
-			return NULL;
 	}
 	return NULL;
+}
+
+struct vring_table *vring_table_get(struct vring_virtqueue *vvq, unsigned int i, unsigned int total,
+				    gfp_t gfp)
+{
+	struct vring_table *table;
+
+	if (i < vvq->pool.own_count && total <= vvq->pool.own[i].capacity)
+		return &vvq->pool.own[i];
+	table = find_extra(vvq, total);
+	if (!table && gfp == GFP_KERNEL)
+		table = make_tables(vvq, 1, MAX(total, TABLE_ENTRIES));
+	if (!table)
+		return NULL;
+	table->extra = true;
+	vvq->pool.extra_in_use++;
+	vring_choose_ways(vvq);
+	return table;
+}
+
+void vring_table_put(struct vring_virtqueue *vvq, struct vring_table *table)
+{
+	if (!table->extra)
+		return;
+	table->next = vvq->pool.extra;
+	vvq->pool.extra = table;
+	vvq->pool.extra_in_use--;
+	vring_choose_ways(vvq);
 }
 
 void vring_table_unmap(struct vring_virtqueue *vvq, const struct vring_table *table,
@@ -84,8 +106,24 @@ void vring_table_unmap(struct vring_virtqueue *vvq, const struct vring_table *ta
 
 void vring_pool_init(struct vring_virtqueue *vvq)
 {
-	if (vvq->indirect && vvq->num > 1)
-		vvq->indirect = make_tables(vvq, MIN(vvq->num, POOL_TABLES), TABLE_ENTRIES) != NULL;
+	unsigned int count = MIN(vvq->num, OWN_TABLES);
+
+	if (!vvq->indirect || vvq->num == 1)
+		return;
+	vvq->pool.own = make_tables(vvq, count, TABLE_ENTRIES);
+	vvq->indirect = vvq->pool.own != NULL;
+	vvq->pool.own_count = vvq->indirect ? count : 0;
+}
+
+void vring_pool_fit(struct vring_virtqueue *vvq)
+{
+	for (unsigned int i = 0; i < vvq->pool.own_count; i++) {
+		struct vring_table *table = &vvq->pool.own[i];
+
+		table->end = (char *)table->desc + MIN(table->capacity, vvq->num) * DESC_BYTES;
+		if (!vvq->packed)
+			vring_link_table_split(vvq, table);
+	}
 }
 
 void vring_pool_free(struct vring_virtqueue *vvq)

@@ -134,10 +134,13 @@ static void print_queues_of(struct shell *sh, struct virtio_device *vdev)
 {
 	struct virtqueue *vq;
 
-	list_for_each_entry (vq, &vdev->vqs, list)
+	list_for_each_entry (vq, &vdev->vqs, list) {
+		struct virtqueue_stats stats = virtqueue_get_stats(vq);
+
 		sh_printf(sh, "queue %u %s:%s interrupts %lu spurious %lu\n", vdev->index,
-			  virtio_device_type_name(vdev->id.device), vq->name, vq->stats.interrupts,
-			  vq->stats.spurious);
+			  virtio_device_type_name(vdev->id.device), vq->name, stats.interrupts,
+			  stats.spurious);
+	}
 }
 
 static int irq_command(struct shell *sh, int argc, char **argv)

@@ -116,6 +116,7 @@ static void print_line(void *arg, const char *line)
 static int vq_command(struct shell *sh, int argc, char **argv)
 {
 	struct virtio_device *vdev;
+	struct virtqueue_stats stats;
 	struct virtqueue *vq;
 	uint64_t device, queue;
 
@@ -131,9 +132,10 @@ static int vq_command(struct shell *sh, int argc, char **argv)
 		return sh_error(sh, -ENOENT, "device %u has no queue %u", (unsigned int)device,
 				(unsigned int)queue);
 	virtqueue_dump(vq, DUMP_BUFFERS, print_line, sh);
+	stats = virtqueue_get_stats(vq);
 	sh_printf(sh, "added %lu used %lu kicks %lu notified %lu interrupts %lu spurious %lu\n",
-		  vq->stats.added, vq->stats.used, vq->stats.kicks, vq->stats.notified,
-		  vq->stats.interrupts, vq->stats.spurious);
+		  stats.added, stats.used, stats.kicks, stats.notified, stats.interrupts,
+		  stats.spurious);
 	sh_printf(sh, "device recovered %u times\n", vdev->recoveries);
 	return 0;
 }

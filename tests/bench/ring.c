@@ -21,6 +21,9 @@
 
 static struct virtio_device vdev;
 static struct virtqueue *vq;
+static bool packed, event_idx;
+static void *desc_area, *driver_area,
+	*device_area; /* of the ring, as the transport would be told */
 
 /* --- the machine -------------------------------------------------------------------------- */
 
@@ -66,8 +69,8 @@ void virtio_needs_recovery(struct virtio_device *vdev_, int error)
 
 static void complete_split(void)
 {
-	struct vring_avail *avail = (void *)(uintptr_t)virtqueue_get_avail_addr(vq);
-	struct vring_used *used = (void *)(uintptr_t)virtqueue_get_used_addr(vq);
+	struct vring_avail *avail = driver_area;
+	struct vring_used *used = device_area;
 
 	while (used->idx != avail->idx) {
 		used->ring[used->idx % RING].id = avail->ring[used->idx % RING];
@@ -80,8 +83,8 @@ static void complete_split(void)
 static void complete_packed(void)
 {
 	static unsigned int at, wrap = 1;
-	struct vring_packed_desc *ring = (void *)(uintptr_t)virtqueue_get_desc_addr(vq);
-	struct vring_packed_event *event = (void *)(uintptr_t)virtqueue_get_used_addr(vq);
+	struct vring_packed_desc *ring = desc_area;
+	struct vring_packed_event *event = device_area;
 	const unsigned int both = VRING_PACKED_DESC_F_AVAIL | VRING_PACKED_DESC_F_USED;
 
 	while ((ring[at].flags & both) ==
@@ -100,15 +103,13 @@ static void complete_packed(void)
 		}
 	}
 	event->off_wrap = (uint16_t)(at | wrap << 15);
-	event->flags = virtio_has_feature(&vdev, VIRTIO_F_EVENT_IDX)
-			       ? VRING_PACKED_EVENT_FLAG_DESC
-			       : VRING_PACKED_EVENT_FLAG_ENABLE;
+	event->flags = event_idx ? VRING_PACKED_EVENT_FLAG_DESC : VRING_PACKED_EVENT_FLAG_ENABLE;
 }
 
 static bool device(struct virtqueue *queue)
 {
 	(void)queue;
-	if (virtio_has_feature(&vdev, VIRTIO_F_RING_PACKED))
+	if (packed)
 		complete_packed();
 	else
 		complete_split();
@@ -164,18 +165,23 @@ int main(int argc, char **argv)
 
 	if (argc != 7)
 		return 5;
+	packed = !strcmp(argv[1], "packed");
+	event_idx = !strcmp(argv[5], "event");
 	list_init(&vdev.vqs);
 	vdev.features = BIT_ULL(VIRTIO_F_VERSION_1);
-	vdev.features |= strcmp(argv[1], "packed") ? 0 : BIT_ULL(VIRTIO_F_RING_PACKED);
+	vdev.features |= packed ? BIT_ULL(VIRTIO_F_RING_PACKED) : 0;
 	vdev.features |= strcmp(argv[4], "indirect") ? 0 : BIT_ULL(VIRTIO_F_INDIRECT_DESC);
-	vdev.features |= strcmp(argv[5], "event") ? 0 : BIT_ULL(VIRTIO_F_EVENT_IDX);
+	vdev.features |= event_idx ? BIT_ULL(VIRTIO_F_EVENT_IDX) : 0;
 	vq = vring_create_virtqueue(0, RING, 64, &vdev, false, device,
 				    strcmp(argv[6], "callback") ? NULL : ignore, "bench");
 	if (!vq)
 		return 6;
+	desc_area = (void *)(uintptr_t)virtqueue_get_desc_addr(vq);
+	driver_area = (void *)(uintptr_t)virtqueue_get_avail_addr(vq);
+	device_area = (void *)(uintptr_t)virtqueue_get_used_addr(vq);
 	vq->direct_max = 1; /* chains take tables where there are any */
 	start = nanoseconds();
 	run((unsigned int)atoi(argv[2]), (unsigned int)atoi(argv[3]));
 	printf("%.2f\n", (nanoseconds() - start) / BUFFERS);
-	return vq->stats.used == BUFFERS ? 0 : 7;
+	return virtqueue_get_stats(vq).used == BUFFERS ? 0 : 7;
 }

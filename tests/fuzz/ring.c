@@ -98,7 +98,7 @@ static void check_all(void)
 	fuzz_check(virtqueue_get_vring_size(f.vq) == f.size);
 	fuzz_check(dma_test_mappings() == f.mapped);
 	fuzz_check(f.offered - f.returned == f.in_flight);
-	fuzz_check(f.vq->stats.added == f.offered);
+	fuzz_check(virtqueue_get_stats(f.vq).added == f.offered);
 	if (virtqueue_is_broken(f.vq))
 		check_broken();
 	/* Only a reset of the queue mends it. */
@@ -323,7 +323,7 @@ static bool notify(struct virtqueue *vq)
 {
 	fuzz_check(vq == f.vq);
 	(void)vring_notification_data(vq);
-	return !f.notify_fails;
+	return f.notify_fails ? vring_notify_failed(vq) : true;
 }
 
 static int reset_vq(struct virtqueue *vq)

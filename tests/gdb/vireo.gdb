@@ -82,23 +82,26 @@ def find_queue(arguments):
 def print_split(vvq):
     split = vvq["split"]
     print(f"   available: idx {int(split['avail']['idx'])}, written by us up to"
-          f" {int(split['avail_idx'])}, published {int(split['published'])}")
-    print(f"   used: idx {int(split['used']['idx'])}, taken back up to {int(split['last_used'])}")
+          f" {int(vvq['added']) & 0xffff}, published {int(split['published']) & 0xffff}")
+    print(f"   used: idx {int(split['used']['idx'])}, taken back up to {int(vvq['used']) & 0xffff}")
 
 
 def print_packed(vvq):
     packed = vvq["pkd"]
-    print(f"   next available {int(packed['next_avail'])}, next used {int(packed['next_used'])},"
-          f" {int(packed['num_added'])} descriptors since the last kick")
+    held = int(packed["held"])  # see struct vring_packed
+    print(f"   next available {int(packed['next_avail'] - packed['desc'])},"
+          f" next used {int(packed['next_used'] - packed['desc'])},"
+          f" {f'held back from {held & 0x7fff}' if held else 'all published'}")
 
 
 def print_in_flight(vvq):
     """From the driver's record, not the descriptors, which a device may have overwritten."""
     for i in range(int(vvq["num"])):
         state = vvq["state"][i]
+        descs = state["packed_descs"] if vvq["packed"] else state["split"]["descs"]
         if int(state["data"]):
             print(f"   in flight: {i} token {int(state['data']):#x}"
-                  f" descriptors {int(state['descs'])} writable {int(state['in_len'])} bytes")
+                  f" descriptors {int(descs)} writable {int(state['in_len'])} bytes")
 
 
 class Virtqueue(gdb.Command):
@@ -119,9 +122,10 @@ virtio-devices shows."""
         print(f"{text(vq['vdev']['dev']['name'])} queue {int(vq['index'])} {text(vq['name'])}:"
               f" {int(vvq['num'])} descriptors, {int(vq['num_free'])} free,"
               f" {' '.join(words)}")
-        stats = vq["stats"]
-        print("   " + ", ".join(f"{field.name} {int(stats[field.name])}"
-                                for field in stats.type.fields()))
+        stats = {field.name: int(vvq["stats"][field.name]) for field in vvq["stats"].type.fields()}
+        stats["added"] += int(vvq["added"])  # as virtqueue_get_stats()
+        stats["used"] += int(vvq["used"])
+        print("   " + ", ".join(f"{name} {count}" for name, count in stats.items()))
         (print_packed if vvq["packed"] else print_split)(vvq)
         print_in_flight(vvq)
 

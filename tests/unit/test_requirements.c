@@ -421,7 +421,7 @@ static void a_list_begins_to_be_available_only_as_a_whole(void **state)
 	(void)state;
 	make(8, PACKED);
 	assert_int_equal(add(3, 0, memory), 0);
-	assert_int_equal(flags_of(q.desc, 0), 0); /* still as at first */
+	assert_int_equal(flags_of(q.desc, 0) & (AVAIL | USED), USED); /* not in this round */
 	assert_int_equal(flags_of(q.desc, 1), AVAIL | NEXT);
 	assert_int_equal(flags_of(q.desc, 2), AVAIL);
 	(void)virtqueue_kick(q.vq);
@@ -536,7 +536,7 @@ static void a_spurious_interrupt_does_nothing(void **state)
 		make(8, format);
 		assert_int_equal(add(1, 1, memory), 0);
 		assert_int_equal(vring_interrupt(0, q.vq), IRQ_NONE);
-		assert_int_equal(q.vq->stats.spurious, 1);
+		assert_int_equal(virtqueue_get_stats(q.vq).spurious, 1);
 		assert_false(virtqueue_is_broken(q.vq));
 		end();
 	}

@@ -139,10 +139,10 @@ static void a_list_that_is_none_leaves_nothing_available(void **state)
 		assert_int_equal(virtqueue_add_sgs(vq_model_vq(), &list, 1, 0, buf, GFP_ATOMIC),
 				 -EINVAL);
 		sg[3].length = 8;
-		sg[2].addr = NULL;
+		sg_set_buf(&sg[2], NULL, 8);
 		assert_int_equal(virtqueue_add_sgs(vq_model_vq(), &list, 0, 1, buf, GFP_ATOMIC),
 				 -EINVAL);
-		sg[2].addr = buf;
+		sg_set_buf(&sg[2], buf, 8);
 		assert_int_equal(virtqueue_add_sgs(vq_model_vq(), &list, 1, 0, buf, GFP_ATOMIC),
 				 -ENOSPC);
 		assert_int_equal(vq_model_vq()->num_free, 6);

@@ -497,8 +497,8 @@ static void the_callback_runs_only_where_buffers_are_finished(void **state)
 	assert_ptr_equal(virtqueue_get_buf(b.vq, &len), buf);
 	assert_int_equal(vring_interrupt(0, b.vq), IRQ_NONE);
 	assert_int_equal(b.callbacks, 1);
-	assert_int_equal(b.vq->stats.interrupts, 1);
-	assert_int_equal(b.vq->stats.spurious, 2);
+	assert_int_equal(virtqueue_get_stats(b.vq).interrupts, 1);
+	assert_int_equal(virtqueue_get_stats(b.vq).spurious, 2);
 	bench_end();
 }
 
@@ -542,10 +542,10 @@ static void the_statistics_count_what_happened(void **state)
 	device_serve(0);
 	while (virtqueue_get_buf(b.vq, &len))
 		;
-	assert_int_equal(b.vq->stats.added, 3);
-	assert_int_equal(b.vq->stats.used, 2);
-	assert_int_equal(b.vq->stats.kicks, 1);
-	assert_int_equal(b.vq->stats.notified, 1);
+	assert_int_equal(virtqueue_get_stats(b.vq).added, 3);
+	assert_int_equal(virtqueue_get_stats(b.vq).used, 2);
+	assert_int_equal(virtqueue_get_stats(b.vq).kicks, 1);
+	assert_int_equal(virtqueue_get_stats(b.vq).notified, 1);
 	assert_string_equal(virtqueue_format(b.vq), "split");
 	bench_end();
 }

@@ -643,7 +643,7 @@ void vq_model_end(void)
 	CHECK(m.vq->num_free == virtqueue_get_vring_size(m.vq));
 	CHECK(virtqueue_in_flight(m.vq) == 0);
 	/* Split rings disable by an index that comes round again after 65536 buffers (2.7.7.1). */
-	CHECK(m.surprises <= m.vq->stats.used / 65000);
+	CHECK(m.surprises <= virtqueue_get_stats(m.vq).used / 65000);
 	vring_del_virtqueue(m.vq);
 	CHECK(dma_test_mappings() == 0);
 	CHECK(dma_test_allocations() == 0);

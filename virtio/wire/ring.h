@@ -70,8 +70,13 @@ struct vring_packed_desc {
 
 /* 2.8.14: written by one side to say when it wants to be told. */
 struct vring_packed_event {
-	__le16 off_wrap;
-	__le16 flags;
+	union {
+		struct {
+			__le16 off_wrap;
+			__le16 flags;
+		};
+		__le32 both; /* for one access to the two */
+	};
 };
 
 #endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The short ways through the packed ring (vring.h): straight-line code that makes one pass over a
+ * buffer. Nothing is committed before all of it has been found to be as usual, so that the long way
+ * can still be taken from anywhere.
+ *
+ * Every instruction here is paid for with each buffer: `make bench-ring` counts them.
+ */
+#include "virtio/vring_packed.h"
+
+/* --- offering buffers ------------------------------------------------------------------------- */
+
+static __always_inline void write_desc(struct vring_packed_desc *desc, const struct scatterlist *sg,
+				       unsigned int id)
+{
+	desc->addr = cpu_to_le64((uintptr_t)sg->addr);
+	desc->len = cpu_to_le32(sg->length);
+	desc->id = cpu_to_le16((uint16_t)id);
+}
+
+static __always_inline bool is_usual(const struct vring_virtqueue *vvq,
+				     const struct scatterlist *sg, unsigned int num,
+				     const void *data)
+{
+	return num == 1 && data && sg->length && sg->last && vvq->vq.num_free;
+}
+
+/* A buffer of one entry. */
+static __always_inline void add_one(struct vring_virtqueue *vvq, const struct scatterlist *sg,
+				    const bool in, void *data, void *ctx)
+{
+	struct vring_packed *p = &vvq->pkd;
+	unsigned int id = p->first_id;
+
+	write_desc(p->next_avail, sg, id);
+	packed_write_head_flags(p, p->avail_flags | (in ? VRING_DESC_F_WRITE : 0u));
+	vvq->state[id].in_len = in ? sg->length : 0;
+	vvq->state[id].table = NULL;
+	packed_commit(vvq, id, 1, p->next_avail + 1, data, ctx);
+}
+
+static int add_outbuf(struct vring_virtqueue *vvq, struct scatterlist *sg, unsigned int num,
+		      void *data, gfp_t gfp)
+{
+	if (unlikely(!is_usual(vvq, sg, num, data)))
+		return vring_add_outbuf_long(vvq, sg, num, data, gfp);
+	add_one(vvq, sg, false, data, NULL);
+	return 0;
+}
+
+static int add_inbuf_ctx(struct vring_virtqueue *vvq, struct scatterlist *sg, unsigned int num,
+			 void *data, void *ctx, gfp_t gfp)
+{
+	if (unlikely(!is_usual(vvq, sg, num, data)))
+		return vring_add_inbuf_long(vvq, sg, num, data, ctx, gfp);
+	add_one(vvq, sg, true, data, ctx);
+	return 0;
+}
+
+/* Into the table of the next id. The id that its entries carry means nothing, and stays 0. */
+static __noinline int add_table(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+				unsigned int out_sgs, unsigned int in_sgs, void *data, gfp_t gfp)
+{
+	struct vring_packed *p = &vvq->pkd;
+	struct vring_table *table = &vvq->pool.own[p->first_id];
+	struct scatterlist *const *list = sgs, *const *stop = sgs + out_sgs;
+	struct vring_packed_desc *at = table->desc, *desc;
+	unsigned int flags = 0;
+	uint64_t bytes = 0;
+	unsigned long id;
+
+	vring_keep(vvq, sgs, out_sgs, in_sgs, data, gfp);
+	if (unlikely(!vvq->vq.num_free))
+		return vring_add_adding_long(vvq);
+	for (;;) {
+		const struct scatterlist *sg;
+
+		if (list == stop) {
+			if (flags)
+				break;
+			vvq->adding.out_bytes = (uint32_t)bytes;
+			stop += READ_ONCE(vvq->adding.in_sgs);
+			if (list == stop)
+				break;
+			flags = VRING_DESC_F_WRITE; /* the only one that is allowed here (2.8.19) */
+		}
+		for (sg = *list++;; sg++) {
+			if (unlikely(!sg->length || at == table->end))
+				return vring_add_adding_long(vvq);
+			at->addr = cpu_to_le64((uintptr_t)sg->addr);
+			at->len = cpu_to_le32(sg->length);
+			at->flags = cpu_to_le16((uint16_t)flags);
+			at++;
+			bytes += sg->length;
+			if (sg->last)
+				break;
+		}
+	}
+	if (unlikely(bytes > UINT32_MAX))
+		return vring_add_adding_long(vvq);
+	barrier(); /* what follows is cheaper to read anew than to keep in registers until here */
+	id = p->first_id;
+	table->used = (uint32_t)((char *)at - (char *)table->desc);
+	desc = p->next_avail;
+	desc->addr = cpu_to_le64(table->addr);
+	desc->len = cpu_to_le32(table->used);
+	desc->id = cpu_to_le16((uint16_t)id);
+	packed_write_head_flags(p, p->avail_flags | VRING_DESC_F_INDIRECT);
+	vvq->state[id].table = table;
+	vvq->state[id].in_len = (uint32_t)bytes - vvq->adding.out_bytes;
+	packed_commit(vvq, id, 1, p->next_avail + 1, vvq->adding.data, NULL);
+	return 0;
+}
+
+/*
+ * Into the ring, where the chain ends before the ring does. Behind a held buffer (@shielded) the device
+ * sees nothing yet, and all flags are written at once. Otherwise this becomes the held one: its first
+ * descriptor is written as one that is not available, and the kick corrects that.
+ */
+static __always_inline int add_direct(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+				      unsigned int out_sgs, unsigned int in_sgs, void *data,
+				      gfp_t gfp, const bool indirect, const bool shielded)
+{
+	struct vring_packed *p = &vvq->pkd;
+	struct scatterlist *const *list = sgs, *const *stop = sgs + out_sgs;
+	struct vring_packed_desc *desc = p->next_avail, *full;
+	unsigned int id = p->first_id, room = vvq->vq.num_free, descs;
+	uint16_t flags = p->avail_flags | VRING_DESC_F_NEXT, now;
+	uint64_t bytes = 0;
+
+	vring_keep(vvq, sgs, out_sgs, in_sgs, data, gfp);
+	if (indirect)
+		room = MIN(room, vvq->vq.direct_max);
+	full = MIN(desc + room, p->end);
+	if (unlikely(!out_sgs)) {
+		vvq->adding.out_bytes = 0;
+		stop += in_sgs;
+		flags |= VRING_DESC_F_WRITE;
+	}
+	now = shielded ? flags : flags ^ PACKED_ROUND_FLAGS;
+	for (;;) {
+		const struct scatterlist *sg;
+
+		if (list == stop) {
+			if (flags & VRING_DESC_F_WRITE)
+				break;
+			vvq->adding.out_bytes = (uint32_t)bytes;
+			stop += READ_ONCE(vvq->adding.in_sgs);
+			if (list == stop)
+				break;
+			flags |= VRING_DESC_F_WRITE;
+			now = flags;
+		}
+		for (sg = *list++;; sg++) {
+			if (unlikely(!sg->length || desc == full))
+				goto unusual;
+			write_desc(desc, sg, id);
+			WRITE_ONCE(desc->flags, cpu_to_le16(now));
+			desc++;
+			now = flags;
+			bytes += sg->length;
+			if (sg->last)
+				break;
+		}
+	}
+	descs = (unsigned int)(desc - p->next_avail);
+	if (unlikely(bytes - 1 >= UINT32_MAX || descs == 1)) /* empty, or too long, or no chain */
+		goto unusual;
+	barrier(); /* what follows is cheaper to read anew than to keep in registers until here */
+	desc[-1].flags = cpu_to_le16((uint16_t)(flags - VRING_DESC_F_NEXT));
+	if (!shielded)
+		packed_hold(p, p->avail_flags | VRING_DESC_F_NEXT |
+				       (vvq->adding.out_sgs ? 0u : VRING_DESC_F_WRITE));
+	vvq->state[id].table = NULL;
+	vvq->state[id].in_len = (uint32_t)bytes - vvq->adding.out_bytes;
+	packed_commit(vvq, id, descs, desc, vvq->adding.data, NULL);
+	return 0;
+
+unusual:
+	return packed_withdraw_adding(vvq, (unsigned int)(desc - p->next_avail));
+}
+
+/* The first since the kick. */
+static __noinline int add_direct_first(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+				       unsigned int out_sgs, unsigned int in_sgs, void *data,
+				       gfp_t gfp)
+{
+	return add_direct(vvq, sgs, out_sgs, in_sgs, data, gfp, vvq->indirect, false);
+}
+
+static int add_sgs(struct vring_virtqueue *vvq, struct scatterlist *sgs[], unsigned int out_sgs,
+		   unsigned int in_sgs, void *data, gfp_t gfp)
+{
+	if (unlikely(!data)) {
+		vring_keep(vvq, sgs, out_sgs, in_sgs, data, gfp);
+		return vring_add_adding_long(vvq);
+	}
+	if (!vvq->pkd.held)
+		return add_direct_first(vvq, sgs, out_sgs, in_sgs, data, gfp);
+	return add_direct(vvq, sgs, out_sgs, in_sgs, data, gfp, false, true);
+}
+
+static __noinline int add_direct_short(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+				       unsigned int out_sgs, unsigned int in_sgs, void *data,
+				       gfp_t gfp)
+{
+	if (!vvq->pkd.held)
+		return add_direct_first(vvq, sgs, out_sgs, in_sgs, data, gfp);
+	return add_direct(vvq, sgs, out_sgs, in_sgs, data, gfp, true, true);
+}
+
+static int add_sgs_indirect(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+			    unsigned int out_sgs, unsigned int in_sgs, void *data, gfp_t gfp)
+{
+	if (unlikely(!data)) {
+		vring_keep(vvq, sgs, out_sgs, in_sgs, data, gfp);
+		return vring_add_adding_long(vvq);
+	}
+	/* At least an entry a list; a chain that turns out longer than that goes the long way. */
+	if (vvq->pkd.first_id < vvq->pool.own_count && vring_prefers_table(vvq, out_sgs + in_sgs))
+		return add_table(vvq, sgs, out_sgs, in_sgs, data, gfp);
+	return add_direct_short(vvq, sgs, out_sgs, in_sgs, data, gfp);
+}
+
+/* --- notifying the device --------------------------------------------------------------------- */
+
+static bool kick_short_packed(struct vring_virtqueue *vvq)
+{
+	vvq->stats.kicks++;
+	if (!packed_publish(vvq))
+		return true;
+	vvq->stats.notified++;
+	return vvq->notify(&vvq->vq);
+}
+
+/* --- taking buffers back ---------------------------------------------------------------------- */
+
+static __always_inline void *get(struct vring_virtqueue *vvq, unsigned int *len, void **ctx,
+				 const bool rearm)
+{
+	struct vring_packed *p = &vvq->pkd;
+	const struct vring_packed_desc *desc = p->next_used;
+	struct vring_desc_state *state;
+	uint32_t written;
+	unsigned int id;
+	void *data;
+
+	if (!packed_is_used(le16_to_cpu(READ_ONCE(desc->flags)), p->used_flags))
+		return NULL;
+	dma_rmb(); /* as in virtqueue_get_buf_packed() */
+	id = le16_to_cpu(desc->id);
+	READ_ONCE_INTO(id);
+	written = le32_to_cpu(READ_ONCE(desc->len));
+	if (unlikely(id >= vvq->num))
+		return vring_get_buf_long(vvq, len, ctx);
+	state = &vvq->state[id];
+	data = state->data;
+	if (unlikely(!data || written > state->in_len))
+		return vring_get_buf_long(vvq, len, ctx);
+	*len = written;
+	if (ctx)
+		*ctx = state->ctx;
+	packed_forget(vvq, state, id);
+	packed_skip_used(vvq, state->packed_descs);
+	barrier(); /* as in packed_commit() */
+	vvq->used++;
+	return rearm ? vring_rearm_packed(vvq, data) : data;
+}
+
+static void *get_buf(struct vring_virtqueue *vvq, unsigned int *len)
+{
+	return get(vvq, len, NULL, false);
+}
+
+static void *get_buf_ctx(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
+{
+	return get(vvq, len, ctx, false);
+}
+
+static void *get_buf_rearm(struct vring_virtqueue *vvq, unsigned int *len)
+{
+	return get(vvq, len, NULL, true);
+}
+
+static void *get_buf_ctx_rearm(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
+{
+	return get(vvq, len, ctx, true);
+}
+
+#define WAYS(sgs, get)                                                                            \
+	{                                                                                         \
+		add_outbuf, add_inbuf_ctx, sgs, kick_short_packed, get_buf##get, get_buf_ctx##get \
+	}
+const struct vring_ways vring_short_packed[2][2] = {
+	{WAYS(add_sgs, ), WAYS(add_sgs, _rearm)},
+	{WAYS(add_sgs_indirect, ), WAYS(add_sgs_indirect, _rearm)},
+};

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The short ways through the split ring (vring.h): straight-line code that makes one pass over a
+ * buffer. Nothing is committed before all of it has been found to be as usual, so that the long way
+ * can still be taken from anywhere; descriptors that were written until then mean nothing.
+ *
+ * Every instruction here is paid for with each buffer: `make bench-ring` counts them.
+ */
+#include "virtio/vring_split.h"
+
+/* --- offering buffers ------------------------------------------------------------------------- */
+
+static __always_inline bool is_usual(const struct vring_virtqueue *vvq,
+				     const struct scatterlist *sg, unsigned int num,
+				     const void *data)
+{
+	return num == 1 && data && sg->length && sg->last &&
+	       vvq->split.first_free <= vvq->split.mask;
+}
+
+/* A buffer of one entry. */
+static __always_inline void add_one(struct vring_virtqueue *vvq, const struct scatterlist *sg,
+				    const bool in, void *data, void *ctx)
+{
+	struct vring_split *s = &vvq->split;
+	unsigned int head = s->first_free;
+	struct vring_desc_state *state = &vvq->state[head];
+
+	split_write_desc(vvq, &s->desc[head], (uintptr_t)sg->addr, sg->length,
+			 in ? VRING_DESC_F_WRITE : 0, 0);
+	state->in_len = in ? sg->length : 0;
+	state->table = NULL;
+	split_commit(vvq, state, 1, head, s->next[head], data, ctx);
+}
+
+static int add_outbuf(struct vring_virtqueue *vvq, struct scatterlist *sg, unsigned int num,
+		      void *data, gfp_t gfp)
+{
+	if (unlikely(!is_usual(vvq, sg, num, data)))
+		return vring_add_outbuf_long(vvq, sg, num, data, gfp);
+	add_one(vvq, sg, false, data, NULL);
+	return 0;
+}
+
+static int add_inbuf_ctx(struct vring_virtqueue *vvq, struct scatterlist *sg, unsigned int num,
+			 void *data, void *ctx, gfp_t gfp)
+{
+	if (unlikely(!is_usual(vvq, sg, num, data)))
+		return vring_add_inbuf_long(vvq, sg, num, data, ctx, gfp);
+	add_one(vvq, sg, true, data, ctx);
+	return 0;
+}
+
+/* Into the table of the next descriptor. */
+static __noinline int add_table(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+				unsigned int out_sgs, unsigned int in_sgs, void *data, gfp_t gfp)
+{
+	struct vring_split *s = &vvq->split;
+	struct vring_table *table = &vvq->pool.own[s->first_free];
+	struct scatterlist *const *list = sgs, *const *stop = sgs + out_sgs;
+	struct vring_desc *at = table->desc;
+	unsigned int flags = VRING_DESC_F_NEXT, head;
+	struct vring_desc_state *state;
+	uint64_t bytes = 0;
+
+	vring_keep(vvq, sgs, out_sgs, in_sgs, data, gfp);
+	for (;;) {
+		const struct scatterlist *sg;
+
+		if (list == stop) {
+			if (flags & VRING_DESC_F_WRITE)
+				break;
+			vvq->adding.out_bytes = (uint32_t)bytes;
+			stop += READ_ONCE(vvq->adding.in_sgs);
+			if (list == stop)
+				break;
+			flags |= VRING_DESC_F_WRITE;
+		}
+		for (sg = *list++;; sg++) {
+			if (unlikely(!sg->length || at == table->end))
+				return vring_add_adding_long(vvq);
+			at->addr = vring64(vvq, (uintptr_t)sg->addr);
+			at->len = vring32(vvq, sg->length);
+			at->flags = vring16(vvq, (uint16_t)flags);
+			at++;
+			bytes += sg->length;
+			if (sg->last)
+				break;
+		}
+	}
+	if (unlikely(bytes > UINT32_MAX))
+		return vring_add_adding_long(vvq);
+	barrier(); /* what follows is cheaper to read anew than to keep in registers until here */
+	at[-1].flags = vring16(vvq, (uint16_t)(flags - VRING_DESC_F_NEXT));
+	table->used = (uint32_t)((char *)at - (char *)table->desc);
+	head = s->first_free;
+	split_write_desc(vvq, &s->desc[head], table->addr, table->used, VRING_DESC_F_INDIRECT, 0);
+	state = &vvq->state[head];
+	state->table = table;
+	state->in_len = (uint32_t)bytes - vvq->adding.out_bytes;
+	split_commit(vvq, state, 1, head, s->next[head], vvq->adding.data, NULL);
+	return 0;
+}
+
+/* Into the ring. */
+static __always_inline int add_direct(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+				      unsigned int out_sgs, unsigned int in_sgs, void *data,
+				      gfp_t gfp, const bool indirect)
+{
+	struct vring_split *s = &vvq->split;
+	struct scatterlist *const *list = sgs, *const *stop = sgs + out_sgs;
+	unsigned int at = s->first_free, descs = 0, room = vvq->vq.num_free;
+	uint16_t flags = VRING_DESC_F_NEXT;
+	struct vring_desc_state *state;
+	struct vring_desc *desc = NULL;
+	uint64_t bytes = 0;
+
+	vring_keep(vvq, sgs, out_sgs, in_sgs, data, gfp);
+	if (indirect)
+		room = MIN(room, vvq->vq.direct_max);
+	for (;;) {
+		const struct scatterlist *sg;
+
+		if (list == stop) {
+			if (flags & VRING_DESC_F_WRITE)
+				break;
+			vvq->adding.out_bytes = (uint32_t)bytes;
+			stop += READ_ONCE(vvq->adding.in_sgs);
+			if (list == stop)
+				break;
+			flags |= VRING_DESC_F_WRITE;
+		}
+		for (sg = *list++;; sg++) {
+			if (unlikely(!sg->length || descs == room))
+				return vring_add_adding_long(vvq);
+			descs++;
+			desc = &s->desc[at];
+			at = s->next[at];
+			desc->addr = vring64(vvq, (uintptr_t)sg->addr);
+			desc->len = vring32(vvq, sg->length);
+			desc->flags = vring16(vvq, flags);
+			WRITE_ONCE(desc->next, vring16(vvq, (uint16_t)at));
+			bytes += sg->length;
+			if (sg->last)
+				break;
+		}
+	}
+	if (unlikely(bytes - 1 >= UINT32_MAX)) /* empty, or too long */
+		return vring_add_adding_long(vvq);
+	barrier(); /* what follows is cheaper to read anew than to keep in registers until here */
+	desc->flags = vring16(vvq, (uint16_t)(flags - VRING_DESC_F_NEXT));
+	state = &vvq->state[s->first_free];
+	state->table = NULL;
+	state->in_len = (uint32_t)bytes - vvq->adding.out_bytes;
+	split_commit(vvq, state, descs, (unsigned int)(desc - s->desc), at, vvq->adding.data, NULL);
+	return 0;
+}
+
+static int add_sgs(struct vring_virtqueue *vvq, struct scatterlist *sgs[], unsigned int out_sgs,
+		   unsigned int in_sgs, void *data, gfp_t gfp)
+{
+	if (unlikely(!data)) {
+		vring_keep(vvq, sgs, out_sgs, in_sgs, data, gfp);
+		return vring_add_adding_long(vvq);
+	}
+	return add_direct(vvq, sgs, out_sgs, in_sgs, data, gfp, false);
+}
+
+static __noinline int add_direct_short(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+				       unsigned int out_sgs, unsigned int in_sgs, void *data,
+				       gfp_t gfp)
+{
+	return add_direct(vvq, sgs, out_sgs, in_sgs, data, gfp, true);
+}
+
+static int add_sgs_indirect(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+			    unsigned int out_sgs, unsigned int in_sgs, void *data, gfp_t gfp)
+{
+	if (unlikely(!data)) {
+		vring_keep(vvq, sgs, out_sgs, in_sgs, data, gfp);
+		return vring_add_adding_long(vvq);
+	}
+	/* At least an entry a list; a chain that turns out longer than that goes the long way. */
+	if (vvq->split.first_free < vvq->pool.own_count &&
+	    vring_prefers_table(vvq, out_sgs + in_sgs))
+		return add_table(vvq, sgs, out_sgs, in_sgs, data, gfp);
+	return add_direct_short(vvq, sgs, out_sgs, in_sgs, data, gfp);
+}
+
+/* --- notifying the device --------------------------------------------------------------------- */
+
+static bool kick_short_split(struct vring_virtqueue *vvq)
+{
+	vvq->stats.kicks++;
+	if (!split_publish(vvq))
+		return true;
+	vvq->stats.notified++;
+	return vvq->notify(&vvq->vq);
+}
+
+/* --- taking buffers back ---------------------------------------------------------------------- */
+
+static __always_inline void *get(struct vring_virtqueue *vvq, unsigned int *len, void **ctx,
+				 const bool rearm)
+{
+	struct vring_split *s = &vvq->split;
+	const struct vring_used_elem *elem;
+	struct vring_desc_state *state;
+	uint32_t id, written;
+	void *data;
+
+	if (likely((uint16_t)vvq->used == s->device_used)) {
+		uint16_t idx = vring16(vvq, READ_ONCE(s->used->idx));
+		uint16_t more = (uint16_t)(idx - vvq->used);
+
+		if (!more)
+			return NULL;
+		if (unlikely(more > split_outstanding(vvq)))
+			return vring_get_buf_long(vvq, len, ctx);
+		s->device_used = idx;
+		dma_rmb(); /* as in refresh_used() */
+	}
+	elem = &s->used->ring[vvq->used & s->mask];
+	id = vring32(vvq, READ_ONCE(elem->id));
+	written = vring32(vvq, READ_ONCE(elem->len));
+	if (unlikely(id > s->mask))
+		return vring_get_buf_long(vvq, len, ctx);
+	state = &vvq->state[id];
+	data = state->data;
+	if (unlikely(!data || written > state->in_len))
+		return vring_get_buf_long(vvq, len, ctx);
+	barrier(); /* as in split_commit() */
+	*len = written;
+	if (ctx)
+		*ctx = state->ctx;
+	split_free_chain(s, id, state->split.last);
+	split_forget(vvq, state);
+	vvq->used++;
+	return rearm ? vring_rearm_split(vvq, data) : data;
+}
+
+static void *get_buf(struct vring_virtqueue *vvq, unsigned int *len)
+{
+	return get(vvq, len, NULL, false);
+}
+
+static void *get_buf_ctx(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
+{
+	return get(vvq, len, ctx, false);
+}
+
+static void *get_buf_rearm(struct vring_virtqueue *vvq, unsigned int *len)
+{
+	return get(vvq, len, NULL, true);
+}
+
+static void *get_buf_ctx_rearm(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
+{
+	return get(vvq, len, ctx, true);
+}
+
+#define WAYS(sgs, get)                                                                           \
+	{                                                                                        \
+		add_outbuf, add_inbuf_ctx, sgs, kick_short_split, get_buf##get, get_buf_ctx##get \
+	}
+const struct vring_ways vring_short_split[2][2] = {
+	{WAYS(add_sgs, ), WAYS(add_sgs, _rearm)},
+	{WAYS(add_sgs_indirect, ), WAYS(add_sgs_indirect, _rearm)},
+};
