@@ -4,7 +4,9 @@
  * buffer. Nothing is committed before all of it has been found to be as usual, so that the long way
  * can still be taken from anywhere.
  *
- * Every instruction here is paid for with each buffer: `make bench-ring` counts them.
+ * Every instruction here is paid for with each buffer: `make bench-ring` counts them. READ_ONCE() and
+ * barrier() on the record's own fields mean only this: to read a field anew costs less than to keep it in
+ * a register through a loop, or to save one for it.
  */
 #include "virtio/vring_packed.h"
 
@@ -98,7 +100,7 @@ static __noinline int add_table(struct vring_virtqueue *vvq, struct scatterlist 
 	}
 	if (unlikely(bytes > UINT32_MAX))
 		return vring_add_adding_long(vvq);
-	barrier(); /* what follows is cheaper to read anew than to keep in registers until here */
+	barrier();
 	id = p->first_id;
 	table->used = (uint32_t)((char *)at - (char *)table->desc);
 	desc = p->next_avail;
@@ -166,7 +168,7 @@ static __always_inline int add_direct(struct vring_virtqueue *vvq, struct scatte
 	descs = (unsigned int)(desc - p->next_avail);
 	if (unlikely(bytes - 1 >= UINT32_MAX || descs == 1)) /* empty, or too long, or no chain */
 		goto unusual;
-	barrier(); /* what follows is cheaper to read anew than to keep in registers until here */
+	barrier();
 	desc[-1].flags = cpu_to_le16((uint16_t)(flags - VRING_DESC_F_NEXT));
 	if (!shielded)
 		packed_hold(p, p->avail_flags | VRING_DESC_F_NEXT |
@@ -262,7 +264,7 @@ static __always_inline void *get(struct vring_virtqueue *vvq, unsigned int *len,
 		*ctx = state->ctx;
 	packed_forget(vvq, state, id);
 	packed_skip_used(vvq, state->packed_descs);
-	barrier(); /* as in packed_commit() */
+	barrier();
 	vvq->used++;
 	return rearm ? vring_rearm_packed(vvq, data) : data;
 }

@@ -4,7 +4,9 @@
  * buffer. Nothing is committed before all of it has been found to be as usual, so that the long way
  * can still be taken from anywhere; descriptors that were written until then mean nothing.
  *
- * Every instruction here is paid for with each buffer: `make bench-ring` counts them.
+ * Every instruction here is paid for with each buffer: `make bench-ring` counts them. READ_ONCE() and
+ * barrier() on the record's own fields mean only this: to read a field anew costs less than to keep it in
+ * a register through a loop, or to save one for it.
  */
 #include "virtio/vring_split.h"
 
@@ -90,7 +92,7 @@ static __noinline int add_table(struct vring_virtqueue *vvq, struct scatterlist 
 	}
 	if (unlikely(bytes > UINT32_MAX))
 		return vring_add_adding_long(vvq);
-	barrier(); /* what follows is cheaper to read anew than to keep in registers until here */
+	barrier();
 	at[-1].flags = vring16(vvq, (uint16_t)(flags - VRING_DESC_F_NEXT));
 	table->used = (uint32_t)((char *)at - (char *)table->desc);
 	head = s->first_free;
@@ -147,7 +149,7 @@ static __always_inline int add_direct(struct vring_virtqueue *vvq, struct scatte
 	}
 	if (unlikely(bytes - 1 >= UINT32_MAX)) /* empty, or too long */
 		return vring_add_adding_long(vvq);
-	barrier(); /* what follows is cheaper to read anew than to keep in registers until here */
+	barrier();
 	desc->flags = vring16(vvq, (uint16_t)(flags - VRING_DESC_F_NEXT));
 	state = &vvq->state[s->first_free];
 	state->table = NULL;
@@ -229,7 +231,7 @@ static __always_inline void *get(struct vring_virtqueue *vvq, unsigned int *len,
 	data = state->data;
 	if (unlikely(!data || written > state->in_len))
 		return vring_get_buf_long(vvq, len, ctx);
-	barrier(); /* as in split_commit() */
+	barrier();
 	*len = written;
 	if (ctx)
 		*ctx = state->ctx;
