@@ -192,6 +192,7 @@ int port_event_wait(struct port_event *event, uint64_t timeout_ns)
 void port_delay_ns(uint64_t ns)
 {
 	now_ns += ns;
+	run_after();
 }
 
 uint64_t port_now_ns(void)

@@ -28,7 +28,7 @@ unsigned int port_host_live(void);
 /* Moves the clock. */
 void port_host_advance(uint64_t ns);
 
-/* Calls @fn(@arg) when the clock passes @ns from now, during a wait. One at a time. */
+/* Calls @fn(@arg) when the clock passes @ns from now, during a wait or a delay. One at a time. */
 void port_host_after(uint64_t ns, void (*fn)(void *arg), void *arg);
 
 /* Whether the device runs, and interrupts come, at every moment the CPU lets them: after each

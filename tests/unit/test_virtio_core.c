@@ -35,6 +35,7 @@ static struct {
 	int probe_error;
 	bool ready_in_probe, status_at_probe_ok;
 	uint8_t status_at_probe, status_at_remove;
+	void (*in_probe)(void); /* with queues, before DRIVER_OK */
 	struct refdev *dev;
 	struct virtqueue *vqs[2];
 } seen;
@@ -63,6 +64,8 @@ static int test_probe(struct virtio_device *vdev)
 		virtio_del_vqs(vdev);
 		return seen.probe_error;
 	}
+	if (seen.in_probe)
+		seen.in_probe();
 	if (seen.ready_in_probe)
 		virtio_device_ready(vdev);
 	return 0;
@@ -232,6 +235,31 @@ static void a_modern_device_without_version_1_is_not_driven(void **state)
 	rig_end(&rig);
 }
 
+static int refuse_to_finalize(struct virtio_device *vdev)
+{
+	(void)vdev;
+	return -EPROTO;
+}
+
+/* 3.1.1#3: without features there is no FEATURES_OK. */
+static void a_transport_that_cannot_write_the_features_ends_it(void **state)
+{
+	struct virtio_config_ops ops;
+
+	(void)state;
+	virtio_unregister_driver(&driver);
+	assert_int_equal(rig_probe(&rig, make(2)), 0);
+	ops = *rig.vm.vdev.config;
+	ops.finalize_features = refuse_to_finalize;
+	rig.vm.vdev.config = &ops;
+	virtio_register_driver(&driver);
+	assert_int_equal(seen.probes, 0);
+	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
+	assert_int_equal(rig.vm.vdev.error, -EPROTO);
+	assert_int_equal(rig.dev->status, REF_S_ACKNOWLEDGE | REF_S_DRIVER | REF_S_FAILED);
+	rig_end(&rig);
+}
+
 /* 3.1.1#4, 3.1.1#5 */
 static void a_probe_that_fails_sets_failed_and_says_why(void **state)
 {
@@ -293,14 +321,62 @@ static void devices_are_found_by_type_in_the_order_of_registration(void **state)
 	refdev_free(second.dev);
 }
 
+static unsigned int other_probes;
+
+static int other_probe(struct virtio_device *vdev)
+{
+	(void)vdev;
+	other_probes++;
+	return 0;
+}
+
+/* Drivers come and go: only devices that are free and of their type are theirs. */
+static void a_driver_takes_and_leaves_its_own_devices_only(void **state)
+{
+	struct virtio_driver other = {.name = "other", .probe = other_probe};
+	struct rig failed;
+
+	(void)state;
+	assert_int_equal(rig_probe(&rig, make(2)), 0);
+	virtio_unregister_driver(&driver);
+	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_NO_DRIVER);
+	other_probes = 0;
+	other.device_id = TEST_ID + 1; /* free, but another type */
+	virtio_register_driver(&other);
+	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_NO_DRIVER);
+	virtio_register_driver(&driver);
+	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_LIVE);
+	virtio_unregister_driver(&other); /* while another's is alive */
+	assert_ptr_equal(rig.vm.vdev.driver, &driver);
+	assert_int_equal(seen.removes, 1);
+
+	seen.dev = make(2);
+	seen.probe_error = -EPROTO;
+	assert_int_equal(rig_probe(&failed, seen.dev), 0);
+	other.device_id = TEST_ID; /* the type, but driven, or given up */
+	virtio_register_driver(&other);
+	assert_int_equal(other_probes, 0);
+	assert_ptr_equal(rig.vm.vdev.driver, &driver);
+	assert_int_equal(failed.vm.vdev.state, VIRTIO_STATE_FAILED);
+	virtio_unregister_driver(&other);
+	virtio_mmio_remove(&failed.vm);
+	refdev_free(failed.dev);
+	seen.dev = rig.dev;
+	rig_end(&rig);
+}
+
 static void a_device_without_id_or_operations_is_not_registered(void **state)
 {
+	const struct virtio_config_ops ops = {0};
 	struct virtio_device vdev;
 
 	(void)state;
 	memset(&vdev, 0, sizeof(vdev));
 	assert_int_equal(virtio_register_device(&vdev), -EINVAL);
 	vdev.id.device = TEST_ID;
+	assert_int_equal(virtio_register_device(&vdev), -EINVAL);
+	vdev.config = &ops;
+	vdev.id.device = 0;
 	assert_int_equal(virtio_register_device(&vdev), -EINVAL);
 	assert_true(list_empty(virtio_devices()));
 }
@@ -474,6 +550,66 @@ static void a_generation_that_never_stands_still_is_given_up(void **state)
 	rig_end(&rig);
 }
 
+static void change_always(struct refdev *dev, unsigned int offset)
+{
+	(void)offset;
+	reads++;
+	dev->config[0]++;
+}
+
+/* 2.5.4: a legacy device has no generation; a value holds once it was read twice alike. */
+static void a_legacy_field_that_never_stands_still_is_given_up(void **state)
+{
+	uint64_t value = 7;
+
+	(void)state;
+	rig_start(&rig, make(1));
+	rig.dev->config_read_hook = change_always;
+	reads = 0;
+	assert_int_equal(virtio_cread64(&rig.vm.vdev, 0, &value), -EAGAIN);
+	assert_int_equal(value, 7);
+	assert_in_range(reads, 4, 64);
+	rig_end(&rig);
+}
+
+static void raise_everything(void)
+{
+	refdev_raise(seen.dev, REF_INT_VRING | REF_INT_CONFIG);
+	refdev_pump();
+	assert_int_equal(seen.dev->interrupt_status, 0); /* the line falls all the same */
+	assert_int_equal(seen.dev->acks, 1);
+	assert_int_equal(seen.config_changes, 0);
+	assert_int_equal(seen.callbacks, 0);
+}
+
+static void interrupts_before_driver_ok_do_not_reach_the_driver(void **state)
+{
+	struct refdev *dev = make(2);
+
+	(void)state;
+	seen.in_probe = raise_everything;
+	rig_start(&rig, dev);
+	assert_int_equal(dev->acks, 1);
+	assert_int_equal(rig.vm.vdev.config_changes, 1);
+	assert_int_equal(seen.vqs[0]->stats.spurious, 0); /* the queue was not looked at */
+	rig_end(&rig);
+}
+
+static void a_driver_need_not_know_of_config_changes(void **state)
+{
+	uint8_t byte = 9;
+
+	(void)state;
+	driver.config_changed = NULL;
+	rig_start(&rig, make(2));
+	refdev_config_change(rig.dev, 14, &byte, 1);
+	assert_true(refdev_pump());
+	assert_int_equal(rig.vm.vdev.config_changes, 1);
+	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_LIVE);
+	rig_end(&rig);
+	driver.config_changed = test_config_changed;
+}
+
 static void a_config_change_reaches_the_driver(void **state)
 {
 	struct refdev *dev = make(2);
@@ -498,6 +634,11 @@ static void a_device_that_needs_a_reset_is_broken_and_its_queues_are_told(void *
 	refdev_needs_reset(rig.dev);
 	refdev_pump();
 	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_RECOVERING);
+	refdev_needs_reset(rig.dev); /* once more: heard, but neither said nor passed on again */
+	refdev_pump();
+	assert_int_equal(rig.vm.vdev.config_changes, 2);
+	assert_int_equal(seen.config_changes, 0);
+	assert_int_equal(port_host_messages(LOG_ERROR), 1);
 	work_run();
 	assert_int_equal(rig.dev->status, REF_S_FAILED);
 	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
@@ -517,14 +658,17 @@ static void types_features_and_states_have_names(void **state)
 	(void)state;
 	assert_string_equal(virtio_device_type_name(VIRTIO_ID_BLOCK), "block");
 	assert_string_equal(virtio_device_type_name(9999), "unknown");
+	assert_string_equal(virtio_device_type_name(6), "unknown"); /* among known ones */
 	assert_string_equal(virtio_feature_name(VIRTIO_ID_BLOCK, VIRTIO_F_RING_PACKED),
 			    "RING_PACKED");
 	assert_string_equal(virtio_feature_name(VIRTIO_ID_BLOCK, 5), "RO");
 	assert_string_equal(virtio_feature_name(VIRTIO_ID_NET, 5), "MAC");
 	assert_null(virtio_feature_name(9999, 63));
-	assert_non_null(virtio_state_name(VIRTIO_STATE_LIVE));
-	assert_string_not_equal(virtio_state_name(VIRTIO_STATE_LIVE),
-				virtio_state_name(VIRTIO_STATE_FAILED));
+	assert_string_equal(virtio_state_name(VIRTIO_STATE_NO_DRIVER), "no-driver");
+	assert_string_equal(virtio_state_name(VIRTIO_STATE_LIVE), "live");
+	assert_string_equal(virtio_state_name(VIRTIO_STATE_RECOVERING), "recovering");
+	assert_string_equal(virtio_state_name(VIRTIO_STATE_FAILED), "failed");
+	assert_string_equal(virtio_state_name((enum virtio_state)99), "?");
 }
 
 #define CORE_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -539,10 +683,12 @@ int main(void)
 		CORE_TEST(unknown_transport_features_are_not_accepted),
 		CORE_TEST(features_ok_is_read_back_and_a_refusal_ends_it),
 		CORE_TEST(a_modern_device_without_version_1_is_not_driven),
+		CORE_TEST(a_transport_that_cannot_write_the_features_ends_it),
 		CORE_TEST(a_probe_that_fails_sets_failed_and_says_why),
 		CORE_TEST(running_out_of_memory_in_probe_fails_cleanly),
 		CORE_TEST(a_device_without_a_driver_is_left_alone),
 		CORE_TEST(devices_are_found_by_type_in_the_order_of_registration),
+		CORE_TEST(a_driver_takes_and_leaves_its_own_devices_only),
 		CORE_TEST(a_device_without_id_or_operations_is_not_registered),
 		CORE_TEST(removal_resets_the_device_before_its_memory_is_freed),
 		CORE_TEST(a_driver_that_leaves_gives_up_its_devices),
@@ -552,6 +698,9 @@ int main(void)
 		CORE_TEST(fields_are_read_in_their_width),
 		CORE_TEST(a_wide_field_is_never_read_in_two_halves_of_different_age),
 		CORE_TEST(a_generation_that_never_stands_still_is_given_up),
+		CORE_TEST(a_legacy_field_that_never_stands_still_is_given_up),
+		CORE_TEST(interrupts_before_driver_ok_do_not_reach_the_driver),
+		CORE_TEST(a_driver_need_not_know_of_config_changes),
 		CORE_TEST(a_config_change_reaches_the_driver),
 		CORE_TEST(a_device_that_needs_a_reset_is_broken_and_its_queues_are_told),
 		CORE_TEST(types_features_and_states_have_names),

@@ -7,7 +7,7 @@
 
 #define TEST_ID 43
 
-static const struct refdev_field fields[] = {{0, 4, -1, REF_CONFIG_RO}};
+static const struct refdev_field fields[] = {{0, 4, -1, REF_CONFIG_RO}, {4, 2, -1, REF_CONFIG_RW}};
 
 static void serve_all(struct refdev *dev, struct refdev_queue *q)
 {
@@ -94,7 +94,7 @@ static struct refdev *make(uint32_t version, uint32_t queue_size)
 {
 	struct refdev *dev = refdev_new(&type, version, 4, queue_size);
 
-	dev->config_len = 4;
+	dev->config_len = 6;
 	return dev;
 }
 
@@ -183,6 +183,27 @@ static void config_space_beyond_the_block_reads_as_zero(void **state)
 	rig_end(&rig);
 }
 
+/* 4.2.2.2#3: a field is accessed in its own width, and no other access is made. */
+static void fields_are_accessed_in_their_width_or_not_at_all(void **state)
+{
+	const struct virtio_config_ops *ops;
+	uint8_t three[3] = {1, 2, 3};
+	uint16_t value = 0xbeef;
+
+	(void)state;
+	rig_start(&rig, make(2, 8));
+	ops = rig.vm.vdev.config;
+	ops->set(&rig.vm.vdev, 4, &value, sizeof(value));
+	assert_int_equal(rig.dev->config[4], 0xef);
+	assert_int_equal(rig.dev->config[5], 0xbe);
+	assert_int_equal(virtio_cread16(&rig.vm.vdev, 4), 0xbeef);
+	ops->set(&rig.vm.vdev, 0, three, sizeof(three));
+	assert_int_equal(rig.dev->config_writes, 1);
+	ops->get(&rig.vm.vdev, 0, three, sizeof(three));
+	assert_memory_equal(three, "\0\0\0", sizeof(three));
+	rig_end(&rig);
+}
+
 /* --- queues ------------------------------------------------------------------------------------ */
 
 /* 4.2.2.2#9 */
@@ -249,6 +270,46 @@ static void a_queue_that_claims_to_be_in_use_is_not_set_up(void **state)
 	assert_int_equal(rig_probe(&rig, dev), 0);
 	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
 	dev->lies.stuck_ready = false;
+	rig_end(&rig);
+}
+
+/* Bus addresses as on a machine with memory above 2^44, the end of 2^32 pages of 4 KiB. */
+#define FAR BIT_ULL(44)
+
+static void *alloc_far(struct device *dev, size_t size, dma_addr_t *handle, gfp_t gfp)
+{
+	void *cpu = dma_test_ops.alloc(dev, size, handle, gfp);
+
+	*handle += FAR;
+	return cpu;
+}
+
+static void free_far(struct device *dev, size_t size, void *cpu, dma_addr_t handle)
+{
+	dma_test_ops.free(dev, size, cpu, handle - FAR);
+}
+
+/* The page number of a legacy queue has 32 bits (4.2.4). */
+static void a_ring_beyond_a_legacy_devices_reach_is_refused(void **state)
+{
+	struct dma_map_ops far_ops = dma_test_ops;
+	struct refdev *dev = make(1, 8);
+
+	(void)state;
+	far_ops.alloc = alloc_far;
+	far_ops.free = free_far;
+	virtio_unregister_driver(&driver);
+	assert_int_equal(rig_probe(&rig, dev), 0);
+	rig.vm.vdev.dev.dma_ops = &far_ops;
+	virtio_register_driver(&driver);
+	assert_int_equal(find_result, -E2BIG);
+	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
+	assert_int_equal(rig.vm.vdev.error, -E2BIG);
+	assert_true(dev->status & REF_S_FAILED);
+	assert_false(dev->queues[0].ready); /* a number cut off would be another's page */
+	assert_int_equal(port_host_messages(LOG_ERROR), 2);
+	assert_true(list_empty(&rig.vm.vdev.vqs));
+	assert_int_equal(dma_test_allocations(), 0);
 	rig_end(&rig);
 }
 
@@ -383,6 +444,29 @@ static void what_is_finished_while_the_handler_runs_is_not_lost(void **state)
 	rig_end(&rig);
 }
 
+/* A line that never falls: what one call does is bounded, and nothing is served but what is there. */
+static void an_interrupt_that_never_falls_is_served_so_many_times(void **state)
+{
+	char buf[1];
+
+	(void)state;
+	rig_start(&rig, make(2, 8));
+	rig.dev->lies.ignore_ack = true;
+	refdev_raise(rig.dev, REF_INT_CONFIG);
+	assert_int_equal(virtio_mmio_interrupt(48, &rig.vm), IRQ_HANDLED);
+	assert_in_range(rig.dev->acks, 2, 16);
+	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_LIVE);
+	rig.dev->lies.ignore_ack = false;
+	rig.dev->interrupt_status = 0;
+	/* The interrupt that belongs to the rounds after the first finds nothing: it was ours. */
+	assert_int_equal(virtio_mmio_interrupt(48, &rig.vm), IRQ_HANDLED);
+	assert_int_equal(virtio_mmio_interrupt(48, &rig.vm), IRQ_NONE);
+	assert_int_equal(add_and_kick(vqs[0], buf), 0);
+	refdev_pump();
+	assert_int_equal(finished, 1);
+	rig_end(&rig);
+}
+
 #define MMIO_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -394,10 +478,12 @@ int main(void)
 		MMIO_TEST(a_register_block_that_is_too_small_is_refused),
 		MMIO_TEST(the_device_is_named_by_its_address),
 		MMIO_TEST(config_space_beyond_the_block_reads_as_zero),
+		MMIO_TEST(fields_are_accessed_in_their_width_or_not_at_all),
 		MMIO_TEST(a_queue_gets_the_devices_size_at_most),
 		MMIO_TEST(a_queue_that_the_device_does_not_have_is_an_error),
 		MMIO_TEST(a_queue_without_a_name_is_left_out),
 		MMIO_TEST(a_queue_that_claims_to_be_in_use_is_not_set_up),
+		MMIO_TEST(a_ring_beyond_a_legacy_devices_reach_is_refused),
 		MMIO_TEST(the_rings_lie_where_the_device_was_told),
 		MMIO_TEST(a_smaller_queue_can_be_asked_for),
 		MMIO_TEST(a_notification_goes_to_its_queue_and_the_interrupt_comes_back),
@@ -406,6 +492,7 @@ int main(void)
 		MMIO_TEST(undefined_interrupt_bits_are_ignored),
 		MMIO_TEST(a_used_interrupt_without_work_is_acknowledged_and_spurious),
 		MMIO_TEST(what_is_finished_while_the_handler_runs_is_not_lost),
+		MMIO_TEST(an_interrupt_that_never_falls_is_served_so_many_times),
 	};
 
 	return cmocka_run_group_tests_name("virtio_mmio", tests, NULL, NULL);

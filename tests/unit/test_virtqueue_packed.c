@@ -223,6 +223,23 @@ static void a_device_that_wants_no_notification_gets_none(void **state)
 	}
 }
 
+/* 2.8.10: flags that are reserved without event index do not tell the driver to be silent. */
+static void a_device_that_asks_by_a_place_without_event_index_is_notified(void **state)
+{
+	char buf[4];
+
+	(void)state;
+	for (uint64_t flags = 2; flags <= 3; flags++) {
+		bench_make(8, PACKED);
+		refdev_store(b.q, b.q->device, 5, 2); /* a place that is not reached */
+		refdev_store(b.q, b.q->device + 2, flags, 2);
+		assert_int_equal(add_out(buf, 4, buf), 0);
+		assert_true(virtqueue_kick(b.vq));
+		assert_int_equal(b.notified, 1);
+		bench_end();
+	}
+}
+
 /* Each place of the ring, each number of descriptors: told exactly when the one asked for is among
  * those published. */
 static void the_notification_is_sent_for_the_descriptor_asked_for(void **state)
@@ -655,6 +672,7 @@ int main(void)
 		TEST(a_second_token_comes_back_with_the_first),
 		TEST(every_unfinished_buffer_is_detached_once),
 		TEST(a_device_that_wants_no_notification_gets_none),
+		TEST(a_device_that_asks_by_a_place_without_event_index_is_notified),
 		TEST(the_notification_is_sent_for_the_descriptor_asked_for),
 		TEST(nonsense_in_the_devices_event_structure_does_no_harm),
 		TEST(interrupts_stop_and_come_again_as_the_driver_asks),

@@ -157,17 +157,40 @@ static void a_reset_is_over_only_when_the_register_says_so(void **state)
 	end();
 }
 
+/* Neither QueueReset nor QueueReady alone is enough (4.2.3.2.1). */
 static void a_reset_that_never_ends_returns_nothing(void **state)
 {
 	(void)state;
-	start(formats[1]);
-	rig.dev->hold = true;
+	for (unsigned int ready = 0; ready < 2; ready++) {
+		start(formats[1]);
+		rig.dev->hold = true;
+		offer(3);
+		rig.dev->lies.queue_reset_hangs = !ready;
+		rig.dev->lies.stuck_ready = ready;
+		assert_int_equal(virtqueue_reset(vq, recycle), -ETIMEDOUT);
+		assert_int_equal(recycled, 0); /* the device may still write there */
+		assert_int_equal(dma_test_mappings(), 3);
+		assert_true(virtqueue_is_broken(vq));
+		end();
+	}
+}
+
+/* The feature is the device's, the registers are the transport's. */
+static void a_transport_without_queue_reset_is_respected(void **state)
+{
+	struct virtio_config_ops ops;
+
+	(void)state;
+	start(formats[0]);
+	ops = *rig.vm.vdev.config;
+	ops.reset_vq = NULL;
+	rig.vm.vdev.config = &ops;
 	offer(3);
-	rig.dev->lies.queue_reset_hangs = true;
-	assert_int_equal(virtqueue_reset(vq, recycle), -ETIMEDOUT);
-	assert_int_equal(recycled, 0); /* the device may still write there */
-	assert_int_equal(dma_test_mappings(), 3);
-	assert_true(virtqueue_is_broken(vq));
+	assert_int_equal(virtqueue_reset(vq, recycle), -EOPNOTSUPP);
+	assert_int_equal(virtqueue_resize(vq, 32, recycle), -EOPNOTSUPP);
+	assert_int_equal(recycled, 0);
+	refdev_pump();
+	assert_int_equal(taken, 3); /* it works on */
 	end();
 }
 
@@ -276,6 +299,7 @@ int main(void)
 		TEST(a_reset_returns_every_buffer_and_the_queue_goes_on),
 		TEST(a_reset_is_over_only_when_the_register_says_so),
 		TEST(a_reset_that_never_ends_returns_nothing),
+		TEST(a_transport_without_queue_reset_is_respected),
 		TEST(without_the_feature_nothing_happens),
 		TEST(a_queue_gets_another_size),
 		TEST(a_size_that_is_none_is_refused),

@@ -726,6 +726,32 @@ static void every_size_works_full_and_empty(void **state)
 	}
 }
 
+/* 2.7.8.2: old legacy devices put anything there. The driver gets what it offered, and goes on. */
+static void a_legacy_device_may_say_any_length(void **state)
+{
+	char buf[16];
+	unsigned int len;
+
+	(void)state;
+	for (enum refdev_lie lie = LIE_LEN; lie <= LIE_LEN_MAX; lie++) {
+		assert_true(bench_try(8, 0, true, false));
+		for (unsigned int i = 0; i < 20; i++) {
+			bool in = i % 2;
+
+			assert_int_equal(in ? add_in(buf, 16, buf) : add_out(buf, 16, buf), 0);
+			virtqueue_kick(b.vq);
+			b.q->lie = lie;
+			b.q->lied = false;
+			device_serve(0);
+			assert_ptr_equal(virtqueue_get_buf(b.vq, &len), buf);
+			assert_int_equal(len, in ? 16 : 0);
+		}
+		assert_false(virtqueue_is_broken(b.vq));
+		assert_int_equal(port_host_messages(LOG_WARNING), 0);
+		bench_end();
+	}
+}
+
 /* 2.7.2: the legacy layout is one formula, and the device computes it by itself. */
 static void the_legacy_layout_is_the_specifications(void **state)
 {
@@ -743,6 +769,11 @@ static void the_legacy_layout_is_the_specifications(void **state)
 		assert_int_equal(b.q->device, used);
 		bench_end();
 	}
+}
+
+static bool no_memory(void)
+{
+	return true;
 }
 
 static void a_queue_gets_smaller_where_memory_has_run_out(void **state)
@@ -775,16 +806,26 @@ static void running_out_of_memory_while_a_queue_is_made_leaks_nothing(void **sta
 	assert_in_range(n, 3, 10);
 }
 
+static void without_any_memory_there_is_no_queue_of_whatever_size(void **state)
+{
+	(void)state;
+	dma_test_set_alloc_hook(no_memory);
+	assert_false(bench_try(64, INDIRECT, false, true));
+	assert_int_equal(port_host_live(), 0);
+	assert_int_equal(dma_test_allocations(), 0);
+	assert_true(list_empty(&b.vdev.vqs));
+}
+
+/* Both formats; with VIRTIO_F_IN_ORDER the buffer must not be waited for either. */
 static void a_buffer_that_cannot_be_mapped_changes_nothing(void **state)
 {
 	static char buf[16 * 4];
-	unsigned int nth, len;
-	uint64_t features[] = {0, INDIRECT};
-	unsigned int i;
+	unsigned int nth, len, i;
 
 	(void)state;
-	for (i = 0; i < 2; i++) {
-		bench_make(16, features[i]);
+	for (i = 0; i < 8; i++) {
+		bench_make(16,
+			   (i & 1 ? INDIRECT : 0) | (i & 2 ? PACKED : 0) | (i & 4 ? IN_ORDER : 0));
 		for (nth = 1; nth <= 9; nth++) {
 			dma_test_fail_map(nth);
 			assert_int_equal(add_pieces(buf, 4, 5, 4, buf), -ENOMEM);
@@ -1033,9 +1074,11 @@ int main(void)
 		TEST(the_drivers_record_survives_a_device_that_overwrites_the_ring),
 		TEST(only_powers_of_two_up_to_32768_are_sizes),
 		TEST(every_size_works_full_and_empty),
+		TEST(a_legacy_device_may_say_any_length),
 		TEST(the_legacy_layout_is_the_specifications),
 		TEST(a_queue_gets_smaller_where_memory_has_run_out),
 		TEST(running_out_of_memory_while_a_queue_is_made_leaks_nothing),
+		TEST(without_any_memory_there_is_no_queue_of_whatever_size),
 		TEST(a_buffer_that_cannot_be_mapped_changes_nothing),
 		TEST(the_dump_shows_each_buffer_up_to_its_limit),
 		TEST(random_operations_agree_with_a_simple_model),
