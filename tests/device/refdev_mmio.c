@@ -368,7 +368,9 @@ static void write_ack(struct refdev *dev, uint32_t value)
 		violation("mmio: undefined bits in InterruptACK %#x (4.2.2.2#13)", value);
 	if (value & ~dev->interrupt_status)
 		violation("mmio: InterruptACK %#x of status %#x", value, dev->interrupt_status);
-	if (!dev->lies.ignore_ack)
+	if (dev->lies.ignore_acks)
+		dev->lies.ignore_acks--;
+	else
 		dev->interrupt_status &= ~value;
 	dev->acks++;
 }

@@ -451,12 +451,12 @@ static void an_interrupt_that_never_falls_is_served_so_many_times(void **state)
 
 	(void)state;
 	rig_start(&rig, make(2, 8));
-	rig.dev->lies.ignore_ack = true;
+	rig.dev->lies.ignore_acks = 1000;
 	refdev_raise(rig.dev, REF_INT_CONFIG);
 	assert_int_equal(virtio_mmio_interrupt(48, &rig.vm), IRQ_HANDLED);
 	assert_in_range(rig.dev->acks, 2, 16);
 	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_LIVE);
-	rig.dev->lies.ignore_ack = false;
+	rig.dev->lies.ignore_acks = 0;
 	rig.dev->interrupt_status = 0;
 	/* The interrupt that belongs to the rounds after the first finds nothing: it was ours. */
 	assert_int_equal(virtio_mmio_interrupt(48, &rig.vm), IRQ_HANDLED);
