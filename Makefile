@@ -80,7 +80,8 @@ image_objects = $(patsubst %,$(B)/$(1)/obj/%.o,$(basename $(call image_sources,$
 BARE_ONLY    := $(wildcard lib/arch/*/*.c)
 HOST_SHIPPED := $(sort $(filter-out $(BARE_ONLY),$(wildcard lib/*.c virtio/*.c drivers/virtio/*.c \
 	$(patsubst %,apps/shell/%.c,parse lineedit inet netclient hexdump))))
-HOST_SUPPORT := $(wildcard tests/unit/port_host.c tests/unit/vq_model.c tests/device/*.c)
+HOST_SUPPORT := $(wildcard tests/unit/port_host.c tests/unit/vq_model.c tests/unit/recovery_rig.c \
+	tests/device/*.c)
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(B)/host/%,$(wildcard tests/unit/test_*.c))
 
 C_FILES := $(wildcard $(foreach d,boot lib drivers virtio ports apps tests,\

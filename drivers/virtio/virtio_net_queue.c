@@ -311,11 +311,11 @@ static int tx_add_reclaim(struct virtio_net *net, const void *frame, unsigned in
 	ret = tx_add(net, frame, len);
 	if (ret == -ENOSPC && tx_reclaim(net))
 		ret = tx_add(net, frame, len);
-	if (ret != -ENOSPC)
-		return ret;
-	virtqueue_enable_cb_delayed(net->tx_vq);
-	if (tx_reclaim(net))
-		ret = tx_add(net, frame, len);
+	if (ret == -ENOSPC) {
+		virtqueue_enable_cb_delayed(net->tx_vq);
+		if (tx_reclaim(net))
+			ret = tx_add(net, frame, len);
+	}
 	/* Nothing more comes back from a queue that was found broken just now; recovery begins. */
 	if (ret == -EIO)
 		ret = -ENOSPC;

@@ -140,6 +140,8 @@ void refdev_queue_enable(struct refdev_queue *q)
 	q->native = q->dev->version < 2;
 	q->batch_buffers = q->batch_descs = 0;
 	q->lied = false;
+	if (q->lie_on_start)
+		q->lie = q->lie_on_start;
 	q->ready = true;
 	q->ops->enable(q);
 }
@@ -149,6 +151,8 @@ void refdev_queue_disable(struct refdev_queue *q)
 	if (q->ops)
 		q->ops->disable(q);
 	q->ops = NULL;
+	free(q->waiting);
+	q->waiting = NULL;
 	q->ready = false;
 	q->notified = false;
 	q->size = 0;
@@ -337,10 +341,33 @@ bool refdev_pop(struct refdev_queue *q, struct refdev_chain *chain)
 	return true;
 }
 
+/* 2.7.12, 2.8.12: all buffers of a batch but the last are written completely. */
+static void push_waiting(struct refdev_queue *q, bool may_skip)
+{
+	struct refdev_chain *chain = q->waiting;
+
+	if (!chain)
+		return;
+	q->waiting = NULL;
+	if (may_skip && q->waiting_len == chain->writable &&
+	    q->batch_buffers + 1 < q->dev->in_order_batch)
+		q->ops->skip(q, chain);
+	else
+		q->ops->push(q, chain, q->waiting_len);
+	free(chain);
+}
+
 void refdev_push(struct refdev_queue *q, const struct refdev_chain *chain, uint32_t len)
 {
-	q->ops->push(q, chain, len);
 	q->pushed++;
+	if (!q->in_order || !q->dev->in_order_batch) {
+		q->ops->push(q, chain, len);
+		return;
+	}
+	push_waiting(q, true);
+	q->waiting = malloc(sizeof(*q->waiting));
+	*q->waiting = *chain;
+	q->waiting_len = len;
 }
 
 void refdev_skip(struct refdev_queue *q, const struct refdev_chain *chain)
@@ -353,6 +380,7 @@ void refdev_skip(struct refdev_queue *q, const struct refdev_chain *chain)
 
 void refdev_interrupt(struct refdev_queue *q)
 {
+	push_waiting(q, false);
 	if (!q->ops->wants_interrupt(q))
 		return;
 	q->interrupts++;

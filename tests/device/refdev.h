@@ -92,10 +92,10 @@ enum refdev_lie {
 	LIE_ID_DUPLICATE,	/* the same buffer twice */
 	LIE_LEN,		/* more bytes than the buffer has */
 	LIE_LEN_MAX,		/* UINT32_MAX bytes */
-	LIE_IDX_JUMP,		/* an index beyond what was made available */
-	LIE_IDX_BACK,		/* an index that goes back by one */
-	LIE_BATCH,		/* split, in order: a batch that reaches beyond the index */
-	LIE_WRAP,		/* packed: the flags of another round */
+	LIE_IDX_JUMP, /* an index beyond what was made available; packed: a place too far */
+	LIE_IDX_BACK, /* an index that goes back by one; packed: a place too early */
+	LIE_BATCH,    /* split, in order: a batch that reaches beyond the index */
+	LIE_WRAP,     /* packed: the flags of another round */
 };
 
 struct refdev_queue {
@@ -118,10 +118,13 @@ struct refdev_queue {
 	bool suppress_notify;	     /* and says that it needs none */
 	unsigned long notifications; /* writes to the notify register */
 	unsigned long popped, pushed, interrupts;
-	enum refdev_lie lie; /* to be told by the next push */
-	bool lied;	     /* and from then on nothing more is said */
+	enum refdev_lie lie;	      /* to be told by the next push */
+	bool lied;		      /* and from then on nothing more is said */
+	enum refdev_lie lie_on_start; /* to be told again whenever the queue is set up */
 
 	unsigned int batch_buffers, batch_descs; /* skipped since the last push */
+	struct refdev_chain *waiting;		 /* whether it ends its batch is not known yet */
+	uint32_t waiting_len;
 
 	/* The split ring's. */
 	uint16_t last_avail, used_idx, signalled_used, next_in_order;
@@ -186,6 +189,8 @@ struct refdev {
 	unsigned int config_len;
 	struct refdev_lies lies;
 	bool hold; /* buffers stay where they are, until released */
+	/* With VIRTIO_F_IN_ORDER: up to so many are returned by one used entry; 0: each has its own. */
+	unsigned int in_order_batch;
 	/* Called at each read of the config space; may change it. */
 	void (*config_read_hook)(struct refdev *dev, unsigned int offset);
 
@@ -273,7 +278,7 @@ bool refdev_add_seg(struct refdev_queue *q, struct refdev_chain *chain, uint64_t
 bool refdev_pop(struct refdev_queue *q, struct refdev_chain *chain);
 void refdev_push(struct refdev_queue *q, const struct refdev_chain *chain, uint32_t len);
 void refdev_skip(struct refdev_queue *q, const struct refdev_chain *chain);
-/* Sends the interrupt that pushes have earned. */
+/* Ends a batch, and sends the interrupt that pushes have earned. */
 void refdev_interrupt(struct refdev_queue *q);
 
 /* Copies out of the readable part, or into the writable one, from @offset; returns the bytes. */

@@ -66,7 +66,8 @@ static void process(struct refdev *dev, struct refdev_queue *q)
 	refdev_interrupt(q);
 }
 
-bool refdev_net_deliver_raw(struct refdev *dev, const void *frame, unsigned int len, uint32_t used)
+/* A frame into the next receive buffer, if there is one. */
+static bool put_frame(struct refdev *dev, const void *frame, unsigned int len, uint32_t used)
 {
 	struct refdev_net *net = dev->priv;
 	struct refdev_queue *q = &dev->queues[RECEIVEQ];
@@ -86,9 +87,28 @@ bool refdev_net_deliver_raw(struct refdev *dev, const void *frame, unsigned int 
 	refdev_write(&c, 0, header, hlen);
 	refdev_write(&c, hlen, frame, len);
 	refdev_push(q, &c, used);
-	refdev_interrupt(q);
 	net->delivered++;
 	return true;
+}
+
+bool refdev_net_deliver_raw(struct refdev *dev, const void *frame, unsigned int len, uint32_t used)
+{
+	if (!put_frame(dev, frame, len, used))
+		return false;
+	refdev_interrupt(&dev->queues[RECEIVEQ]);
+	return true;
+}
+
+unsigned int refdev_net_deliver_many(struct refdev *dev, const void *frame, unsigned int len,
+				     unsigned int n)
+{
+	unsigned int done = 0;
+
+	while (done < n && put_frame(dev, frame, len, len + header_len(dev)))
+		done++;
+	if (done)
+		refdev_interrupt(&dev->queues[RECEIVEQ]);
+	return done;
 }
 
 bool refdev_net_deliver(struct refdev *dev, const void *frame, unsigned int len)

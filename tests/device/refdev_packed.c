@@ -264,6 +264,7 @@ static uint16_t not_in_flight(const struct refdev_queue *q, uint16_t id)
 static void tell_lie(struct refdev_queue *q, const struct refdev_chain *chain, enum refdev_lie lie)
 {
 	unsigned int flags = DESC_WRITE;
+	uint64_t place = q->used_place;
 	uint16_t id = chain->id;
 	uint32_t len = (uint32_t)chain->writable;
 
@@ -275,11 +276,13 @@ static void tell_lie(struct refdev_queue *q, const struct refdev_chain *chain, e
 		len++;
 	if (lie == LIE_LEN_MAX)
 		len = UINT32_MAX;
-	if (lie == LIE_WRAP) {
-		write_used(q, q->used_place + q->size, id, len, flags);
-		return;
-	}
-	write_used(q, q->used_place, id, len, flags);
+	if (lie == LIE_WRAP)
+		place += q->size;
+	if (lie == LIE_IDX_JUMP)
+		place += 1;
+	if (lie == LIE_IDX_BACK) /* in the first round there is none before the first */
+		place += place ? -1ull : q->size - 1ull;
+	write_used(q, place, id, len, flags);
 	if (lie == LIE_ID_DUPLICATE)
 		write_used(q, q->used_place + q->batch_descs + chain->descriptors, id, len, flags);
 }

@@ -68,7 +68,11 @@ void refdev_net_set_link(struct refdev *dev, bool up);
 /* Gives the driver a frame. Returns whether there was a buffer for it. */
 bool refdev_net_deliver(struct refdev *dev, const void *frame, unsigned int len);
 
-/* The same, but @used bytes are claimed to be written, header included. */
+/* Gives it the same frame @n times, and one interrupt. Returns how many there were buffers for. */
+unsigned int refdev_net_deliver_many(struct refdev *dev, const void *frame, unsigned int len,
+				     unsigned int n);
+
+/* As refdev_net_deliver(), but @used bytes are claimed to be written, header included. */
 bool refdev_net_deliver_raw(struct refdev *dev, const void *frame, unsigned int len, uint32_t used);
 
 /* --- console (5.3) ------------------------------------------------------------------------- */
