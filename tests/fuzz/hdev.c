@@ -13,7 +13,6 @@
 #define MAGIC	   0x74726976u
 #define BLOCK_SIZE 0x200u
 #define STATUS	   0x070u
-#define CONFIG	   0x100u
 #define HELD	   8u
 
 /* More register accesses than a run with all its timeouts has: then something is without bound. */
@@ -119,6 +118,8 @@ static void write_status(uint32_t value)
 	d.status = value;
 	if (value)
 		return;
+	if (hdev.was_reset)
+		hdev.was_reset();
 	for (unsigned int i = 0; i < HDEV_QUEUES; i++)
 		queue_stop(&d.queues[i]);
 	d.interrupts = 0;
@@ -196,12 +197,14 @@ static uint32_t answer_read(unsigned int reg, uint32_t honest)
 
 	if (d.lie_at == reg && reg) {
 		d.lie_at = 0;
+		hdev.lied = true;
 		d.lost |= reg == STATUS;
 		return d.lie;
 	}
 	if (hdev.lying_registers)
 		how = fuzz_u8();
 	d.lost |= how >= 0xe0 && reg == STATUS;
+	hdev.lied |= how >= 0xe0;
 	if (how >= 0xf0)
 		return fuzz_u32();
 	if (how >= 0xe0)
@@ -216,12 +219,13 @@ static uint32_t mmio_read(const volatile void *address, unsigned int width)
 
 	fuzz_check(reg < BLOCK_SIZE && reg % width == 0 && reg + width <= hdev.vm.size);
 	fuzz_check(++d.accesses < ACCESSES_MAX);
-	if (reg < CONFIG) {
+	if (reg < HDEV_CONFIG) {
 		fuzz_check(width == 4);
 		return answer_read((unsigned int)reg, read_register((unsigned int)reg));
 	}
 	for (unsigned int i = 0; i < width; i++)
-		value |= (uint32_t)hdev.config[(reg - CONFIG + i) % HDEV_CONFIG_BYTES] << (8 * i);
+		value |= (uint32_t)hdev.config[(reg - HDEV_CONFIG + i) % HDEV_CONFIG_BYTES]
+			 << (8 * i);
 	return answer_read((unsigned int)reg, value);
 }
 
@@ -231,8 +235,11 @@ static void mmio_write(volatile void *address, uint32_t value, unsigned int widt
 
 	fuzz_check(reg < BLOCK_SIZE && reg % width == 0 && reg + width <= hdev.vm.size);
 	fuzz_check(++d.accesses < ACCESSES_MAX);
-	if (reg >= CONFIG)
+	if (reg >= HDEV_CONFIG) {
+		if (hdev.config_written)
+			hdev.config_written((unsigned int)reg - HDEV_CONFIG, value, width);
 		return;
+	}
 	fuzz_check(width == 4);
 	write_register((unsigned int)reg, value);
 }
@@ -271,8 +278,11 @@ void mmio_write32(volatile void *reg, uint32_t value)
 
 static void take(struct queue *q)
 {
-	while (q->held_count < HELD && hring_pop(&q->ring, &q->held[q->held_count]))
+	while (q->held_count < HELD && hring_pop(&q->ring, &q->held[q->held_count])) {
+		if (hdev.taken)
+			hdev.taken((unsigned int)(q - d.queues), &q->held[q->held_count]);
 		q->held_count++;
+	}
 }
 
 static void give(struct queue *q, unsigned int n, uint32_t len)
@@ -280,6 +290,8 @@ static void give(struct queue *q, unsigned int n, uint32_t len)
 	const struct hchain *chain = &q->held[n];
 
 	hring_push(&q->ring, chain->id, len, chain->descs, 1);
+	if (hdev.returned)
+		hdev.returned((unsigned int)(q - d.queues), n);
 	q->held_count--;
 	for (; n < q->held_count; n++)
 		q->held[n] = q->held[n + 1];
@@ -305,7 +317,7 @@ static void serve(unsigned int index)
 	give(q, n, len);
 }
 
-void hdev_serve_all(void)
+static void serve_all(void)
 {
 	for (unsigned int i = 0; i < HDEV_QUEUES; i++) {
 		struct queue *q = &d.queues[i];
@@ -328,8 +340,10 @@ static void change_config(void)
 static void lie(void)
 {
 	struct queue *q = &d.queues[fuzz_u8() % 2];
+	uint8_t what = fuzz_u8() % 7;
 
-	switch (fuzz_u8() % 7) {
+	hdev.lied |= what != 6;
+	switch (what) {
 	case 0:
 		fuzz_scribble();
 		break;
@@ -364,6 +378,24 @@ static void deliver(void)
 	refdev_pump();
 }
 
+unsigned int hdev_take(unsigned int index)
+{
+	take(&d.queues[index]);
+	return d.queues[index].held_count;
+}
+
+void hdev_serve(unsigned int index)
+{
+	serve(index);
+	deliver();
+}
+
+void hdev_settle(void)
+{
+	serve_all();
+	deliver();
+}
+
 void hdev_run(uint64_t ns)
 {
 	struct port_event never;
@@ -383,7 +415,7 @@ void hdev_step(void)
 	else if (op < 0xb0)
 		d.interrupts |= op & 3u;
 	else if (op < 0xb8)
-		hdev_serve_all();
+		serve_all();
 	else if (op < 0xc0)
 		take(&d.queues[op & 1]);
 	else if (op < 0xd0)
@@ -446,7 +478,7 @@ void hdev_start(uint32_t id, uint64_t wanted,
 	refdev_connect(d.wire, handler, &hdev.vm);
 	hdev.vm.vdev.dev.dma_ops = &fuzz_dma_ops;
 	hdev.vm.vdev.max_queue_size = 64;
-	hdev.vm.size = how & 8 ? CONFIG + how / 16 : BLOCK_SIZE; /* for mmio_read() */
+	hdev.vm.size = how & 8 ? HDEV_CONFIG + how / 16 : BLOCK_SIZE; /* for mmio_read() */
 	fuzz_on_wait(wait_step);
 	if (virtio_mmio_probe(&hdev.vm, window, 0xa000000, hdev.vm.size, 48))
 		hdev.vm.base = NULL;

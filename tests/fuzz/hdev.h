@@ -14,6 +14,7 @@
 #include "virtio/virtio_mmio.h"
 
 #define HDEV_QUEUES	  4u
+#define HDEV_CONFIG	  0x100u /* where the config space begins */
 #define HDEV_CONFIG_BYTES 64u
 
 /* Checks that @call, with a timeout of @timeout_ns, does not last longer than that, the resets that may
@@ -37,6 +38,15 @@ struct hdev {
 	/* Answers @chain of @queue: fills it in, and returns the bytes that it says it wrote. NULL: all
 	 * of it is filled out of the input. */
 	uint32_t (*answer)(unsigned int queue, const struct hchain *chain);
+	/* Hear, where set, of each buffer that the device takes, of the return of the @n-th of those that it
+	 * has, of a reset, where it has none any more, and of what is written to its config. */
+	void (*taken)(unsigned int queue, const struct hchain *chain);
+	void (*returned)(unsigned int queue, unsigned int n);
+	void (*was_reset)(void);
+	void (*config_written)(unsigned int offset, uint32_t value, unsigned int width);
+	/* The device has said something that is not so. Until then a target may expect that all goes as
+	 * it should; an answer() that lies sets it too. DEVICE_NEEDS_RESET is no lie. */
+	bool lied;
 };
 
 extern struct hdev hdev;
@@ -56,7 +66,14 @@ void hdev_run(uint64_t ns);
 /* Removes the driver, and ends the run. */
 void hdev_end(void);
 
-/* The device returns all that it can get at, in good order, so that nobody waits for it. */
-void hdev_serve_all(void);
+/* The device takes what it can get at of queue @index, up to 8. Returns how many buffers it has then. */
+unsigned int hdev_take(unsigned int index);
+
+/* It answers one of that queue, and its interrupts are taken. */
+void hdev_serve(unsigned int index);
+
+/* The device returns all that it can get at, in good order and with nothing written, and its interrupts
+ * are taken. */
+void hdev_settle(void);
 
 #endif

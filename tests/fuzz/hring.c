@@ -187,6 +187,14 @@ void hring_jump(struct hring *r, uint16_t by)
 	}
 }
 
+uint16_t hring_used_idx(const struct hring *r)
+{
+	uint16_t idx = 0;
+
+	(void)read_at(r->device + 2, &idx, sizeof(idx));
+	return idx;
+}
+
 void hring_suppress(struct hring *r, uint16_t flags, uint16_t event)
 {
 	if (r->packed) {
@@ -211,6 +219,22 @@ void hchain_put(const struct hchain *chain, uint32_t offset, uint8_t value)
 		}
 		offset -= chain->segs[i].len;
 	}
+}
+
+uint32_t hchain_read(const struct hchain *chain, void *buf, uint32_t len)
+{
+	uint32_t done = 0;
+
+	for (unsigned int i = 0; i < chain->nsegs && done < len; i++) {
+		uint32_t n = MIN(chain->segs[i].len, len - done);
+
+		if (chain->segs[i].writable)
+			continue;
+		if (!read_at(chain->segs[i].addr, (uint8_t *)buf + done, n))
+			break;
+		done += n;
+	}
+	return done;
 }
 
 void hchain_fill(const struct hchain *chain, uint32_t len)

@@ -45,11 +45,17 @@ void hring_push(struct hring *r, uint32_t id, uint32_t len, unsigned int descs,
 /* Moves the used index (split), or writes flags where the next used descriptor goes (packed). */
 void hring_jump(struct hring *r, uint16_t by);
 
+/* The used index that the driver sees (split), whoever has written it. */
+uint16_t hring_used_idx(const struct hring *r);
+
 /* Writes what the driver's notifications depend on: flags and event index. */
 void hring_suppress(struct hring *r, uint16_t flags, uint16_t event);
 
 /* Copies @len bytes of the input into the writable part of @chain. */
 void hchain_fill(const struct hchain *chain, uint32_t len);
+
+/* Copies up to @len bytes out of the readable part; returns how many there were. */
+uint32_t hchain_read(const struct hchain *chain, void *buf, uint32_t len);
 
 /* Writes one byte at @offset of the writable part. */
 void hchain_put(const struct hchain *chain, uint32_t offset, uint8_t value);

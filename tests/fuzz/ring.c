@@ -39,6 +39,8 @@ static struct {
 	struct hchain held[HELD];
 	unsigned int held_count;
 	unsigned int churned;
+	bool drained; /* the driver has found the used ring empty, at this index of a split one */
+	uint16_t drained_at;
 } f;
 
 static uint8_t memory[1 << 16]; /* of all buffers */
@@ -222,13 +224,26 @@ static void driver_add(void)
 		fuzz_check(err == -EIO);
 }
 
+/* Whether the device's index has run ahead of what is in flight, as the driver, who has taken all
+ * before, must notice now. */
+static bool index_is_absurd(void)
+{
+	return f.drained && (uint16_t)(hring_used_idx(&f.ring) - f.drained_at) > f.in_flight;
+}
+
 static void driver_get(void)
 {
+	bool absurd = index_is_absurd();
 	unsigned int len = 0;
 	void *ctx = NULL, *data = virtqueue_get_buf_ctx(f.vq, &len, &ctx);
 
-	if (!data)
+	fuzz_check(!absurd || (!data && virtqueue_is_broken(f.vq)));
+	if (!data) {
+		f.drained = !f.ring.packed && !virtqueue_is_broken(f.vq);
+		f.drained_at = hring_used_idx(&f.ring);
 		return;
+	}
+	f.drained = false;
 	fuzz_check(as_token(data)->ctx == ctx);
 	check_returned(data, len);
 }
@@ -236,10 +251,13 @@ static void driver_get(void)
 static void driver_get_many(void)
 {
 	unsigned int max = fuzz_u8() % 40, lens[40], n;
+	bool absurd = index_is_absurd() && max;
 	void *data[40];
 
 	n = virtqueue_get_bufs(f.vq, data, lens, max);
 	fuzz_check(n <= max);
+	fuzz_check(!absurd || (!n && virtqueue_is_broken(f.vq)));
+	f.drained = f.drained && !n;
 	for (unsigned int i = 0; i < n; i++)
 		check_returned(data[i], lens[i]);
 }
@@ -283,6 +301,7 @@ static void attach_device(void)
 	hring_init(&f.ring, f.ring.packed, f.size, virtqueue_get_desc_addr(f.vq),
 		   virtqueue_get_avail_addr(f.vq), virtqueue_get_used_addr(f.vq));
 	f.held_count = 0;
+	f.drained = false;
 }
 
 static void driver_reset(void)

@@ -206,6 +206,7 @@ static void net_tx_start(enum kind kind)
 	assert_int_equal(virtio_net_send(net, frame_60(), 60), 0); /* finds all finished */
 	run_machine();
 	accepted = room + 1;
+	woken = 0;
 }
 
 /* A transmit ring is looked at when it is full: by an interrupt that the sender has asked for, or by the
@@ -215,8 +216,10 @@ static void net_tx_load(void)
 	unsigned long resets = rig.dev->resets;
 
 	accepted += room_for_frames();
-	if (rig.dev->resets == resets)
-		assert_int_equal(virtio_net_send(net, frame_60(), 60), -ENOSPC);
+	if (rig.dev->resets != resets)
+		return;
+	woken = 0;
+	assert_int_equal(virtio_net_send(net, frame_60(), 60), -ENOSPC);
 }
 
 static void net_tx_wait(void)
