@@ -468,7 +468,25 @@ static void a_sender_waits_for_the_end_of_recovery(void **state)
 
 /* --- console ---------------------------------------------------------------------------------- */
 
-/* Ten texts are out, the device has confirmed the first three, and not told us. */
+/* The device has confirmed it, and nobody has looked. */
+static void output_that_was_confirmed_is_not_sent_again(void **state)
+{
+	(void)state;
+	for (enum kind kind = SPLIT; kind < ALL_KINDS; kind++) {
+		start_console(kind);
+		assert_int_equal(tty->write(tty, "abc", 3), 3);
+		assert_int_equal(tty->write(tty, "def", 3), 3);
+		refdev_pump();
+		assert_int_equal(dma_test_mappings(), 8 + 2); /* all input buffers, and these */
+		ask_for_reset();
+		run_machine();
+		assert_recovered(1);
+		assert_int_equal(refdev_console(rig.dev)->output_len, 6);
+		assert_console_works();
+		rig_end(&rig);
+	}
+}
+
 static void output_that_was_not_confirmed_is_sent_again_in_order(void **state)
 {
 	struct refdev_console *out;
@@ -595,6 +613,7 @@ int main(void)
 		TEST(a_mapping_that_fails_ends_one_request_for_entropy),
 		TEST(a_network_that_needs_a_reset_goes_on),
 		TEST(a_sender_waits_for_the_end_of_recovery),
+		TEST(output_that_was_confirmed_is_not_sent_again),
 		TEST(output_that_was_not_confirmed_is_sent_again_in_order),
 		TEST(input_that_has_come_is_not_lost),
 		TEST(a_writer_to_a_console_that_is_given_up_gets_an_error),
