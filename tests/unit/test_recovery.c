@@ -349,6 +349,28 @@ static void an_entropy_source_that_needs_a_reset_is_asked_again(void **state)
 	}
 }
 
+/* The device has answered all, and nobody has looked. */
+static void an_answer_that_was_given_is_not_asked_for_again(void **state)
+{
+	(void)state;
+	for (enum kind kind = SPLIT; kind < ALL_KINDS; kind++) {
+		start_rng(kind);
+		rig.dev->lies.no_interrupts = true;
+		ask_until_full();
+		refdev_pump();
+		assert_int_equal(answered, 0);
+		rig.dev->interrupt_status = 0; /* the one for the queue is lost */
+		rig.dev->lies.no_interrupts = false;
+		ask_for_reset();
+		run_machine();
+		assert_all_answered(32);
+		assert_int_equal(refdev_rng(rig.dev)->given, 32 * asked);
+		assert_recovered(1);
+		assert_rng_works();
+		rig_end(&rig);
+	}
+}
+
 static void a_read_past_its_deadline_leaves_others_requests_alone(void **state)
 {
 	uint8_t buf[16];
@@ -608,6 +630,7 @@ int main(void)
 		TEST(removal_before_the_recovery_ends_every_request),
 		TEST(a_disk_probed_again_has_no_history),
 		TEST(an_entropy_source_that_needs_a_reset_is_asked_again),
+		TEST(an_answer_that_was_given_is_not_asked_for_again),
 		TEST(a_read_past_its_deadline_leaves_others_requests_alone),
 		TEST(an_entropy_source_given_up_ends_every_request),
 		TEST(a_mapping_that_fails_ends_one_request_for_entropy),
