@@ -1,70 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The order of the packed ring's stores and loads. The shipped source is compiled here once more,
- * with barriers that call the test: at each one it looks at what the device would see at
- * that moment. That the barriers are the hardware's is tests/qemu/test_barriers.py's matter.
- */
-#include <arch/barrier.h>
+/* The order of the packed ring's stores and loads. */
+#define ORDER_SOURCE "virtio/vring_packed.c"
+#include "tests/unit/order_bench.h"
 
-#undef dma_mb
-#undef dma_rmb
-#undef dma_wmb
-#define dma_mb()  (at_barrier("mb"))
-#define dma_rmb() (at_barrier("rmb"))
-#define dma_wmb() (at_barrier("wmb"))
-
-static void at_barrier(const char *kind);
-
-#include "virtio/vring_packed.c"
-#include "tests/unit/test.h"
-
-static struct virtio_device vdev;
-static struct virtqueue *vq;
-static void (*hook)(const char *kind);
-static unsigned int wmbs, mbs;
-static char memory[16];
-
-static void at_barrier(const char *kind)
-{
-	wmbs += strcmp(kind, "wmb") == 0;
-	mbs += strcmp(kind, "mb") == 0;
-	if (hook)
-		hook(kind);
-}
-
-static bool notify(struct virtqueue *queue)
-{
-	(void)queue;
-	return true;
-}
-
-static void make(uint64_t features)
-{
-	memset(&vdev, 0, sizeof(vdev));
-	list_init(&vdev.vqs);
-	vdev.features = features | BIT_ULL(VIRTIO_F_RING_PACKED);
-	vq = vring_create_virtqueue(0, 8, 64, &vdev, false, notify, NULL, "queue");
-	assert_non_null(vq);
-	wmbs = mbs = 0;
-}
-
-static void add_two(void)
-{
-	struct scatterlist sg[2];
-
-	sg_init_table(sg, 2);
-	sg_set_buf(&sg[0], memory, 8);
-	sg_set_buf(&sg[1], memory + 8, 8);
-	assert_int_equal(virtqueue_add_outbuf(vq, sg, 2, memory, GFP_ATOMIC), 0);
-}
-
-static void end(void)
-{
-	hook = NULL;
-	while (virtqueue_detach_unused_buf(vq))
-		;
-	vring_del_virtqueue(vq);
-}
+#define PACKED BIT_ULL(VIRTIO_F_RING_PACKED)
 
 static uint16_t flags_of(unsigned int i)
 {
@@ -90,7 +29,7 @@ static void buffers_without_first_flags(const char *kind)
 static void the_first_flags_follow_everything_else_behind_a_barrier(void **state)
 {
 	(void)state;
-	make(0);
+	make(PACKED);
 	hook = buffers_without_first_flags;
 	add_two();
 	add_two();
@@ -118,7 +57,7 @@ static void the_devices_wish_is_read_behind_a_barrier_after_the_flags(void **sta
 
 	(void)state;
 	for (unsigned int i = 0; i < ARRAY_SIZE(features); i++) {
-		make(features[i]);
+		make(PACKED | features[i]);
 		add_two();
 		assert_int_equal(mbs, 0);
 		hook = device_changes_its_mind;

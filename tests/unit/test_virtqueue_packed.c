@@ -151,77 +151,7 @@ static void a_list_that_is_none_leaves_nothing_available(void **state)
 	vq_model_end();
 }
 
-static void a_second_token_comes_back_with_the_first(void **state)
-{
-	char buf[16], context[4];
-	struct scatterlist sg;
-	unsigned int len;
-	void *ctx = NULL;
-
-	(void)state;
-	bench_make(3, PACKED | INDIRECT);
-	sg_init_one(&sg, buf, sizeof(buf));
-	assert_int_equal(virtqueue_add_inbuf_ctx(b.vq, &sg, 1, buf, context, GFP_ATOMIC), 0);
-	virtqueue_kick(b.vq);
-	device_serve(3);
-	assert_ptr_equal(virtqueue_get_buf_ctx(b.vq, &len, &ctx), buf);
-	assert_ptr_equal(ctx, context);
-	bench_end();
-}
-
-static void every_unfinished_buffer_is_detached_once(void **state)
-{
-	static char buf[6][64];
-	bool seen[6] = {false};
-	unsigned int i, len, n = 0;
-	void *token;
-
-	(void)state;
-	bench_make(21, PACKED | INDIRECT);
-	for (i = 0; i < 6; i++)
-		assert_int_equal(add_pieces(buf[i], 4, i + 1, i, buf[i]), 0);
-	virtqueue_kick(b.vq);
-	device_serve(0);
-	assert_ptr_equal(virtqueue_get_buf(b.vq, &len), buf[0]);
-	while ((token = virtqueue_detach_unused_buf(b.vq))) {
-		i = (unsigned int)((char(*)[64])token - buf);
-		assert_in_range(i, 1, 5);
-		assert_false(seen[i]);
-		seen[i] = true;
-		n++;
-	}
-	assert_int_equal(n, 5);
-	assert_int_equal(b.vq->num_free, 21);
-	assert_int_equal(dma_test_mappings(), 0);
-	bench_end();
-}
-
 /* --- notifications ----------------------------------------------------------------------------------- */
-
-static void a_device_that_wants_no_notification_gets_none(void **state)
-{
-	uint64_t features[] = {PACKED, PACKED | EVENT_IDX};
-	char buf[4];
-	unsigned int i, len;
-
-	(void)state;
-	for (i = 0; i < 2; i++) {
-		bench_make(3, features[i]);
-		b.q->suppress_notify = true;
-		b.q->ops->want_notify(b.q, false);
-		assert_int_equal(add_out(buf, 4, buf), 0);
-		assert_true(virtqueue_kick(b.vq));
-		assert_int_equal(b.notified, 0);
-		device_serve(0);
-		assert_ptr_equal(virtqueue_get_buf(b.vq, &len), buf);
-		b.q->suppress_notify = false;
-		assert_false(refdev_pop(b.q, &chain)); /* asks again, now that it found nothing */
-		assert_int_equal(add_out(buf, 4, buf), 0);
-		assert_true(virtqueue_kick(b.vq));
-		assert_int_equal(b.notified, 1);
-		bench_end();
-	}
-}
 
 /* 2.8.10: flags that are reserved without event index do not tell the driver to be silent. */
 static void a_device_that_asks_by_a_place_without_event_index_is_notified(void **state)
@@ -285,34 +215,6 @@ static void nonsense_in_the_devices_event_structure_does_no_harm(void **state)
 }
 
 /* --- interrupts ---------------------------------------------------------------------------------------- */
-
-static void interrupts_stop_and_come_again_as_the_driver_asks(void **state)
-{
-	uint64_t features[] = {PACKED, PACKED | EVENT_IDX};
-	char buf[4][4];
-	unsigned int i, j, len;
-
-	(void)state;
-	for (i = 0; i < 2; i++) {
-		bench_make(7, features[i]);
-		for (j = 0; j < 4; j++)
-			assert_int_equal(add_out(buf[j], 4, buf[j]), 0);
-		virtqueue_kick(b.vq);
-		device_serve(0);
-		assert_true(device_interrupts());
-		virtqueue_disable_cb(b.vq);
-		device_serve(0);
-		assert_false(device_interrupts());
-		assert_false(virtqueue_enable_cb(b.vq)); /* two are waiting */
-		assert_ptr_equal(virtqueue_get_buf(b.vq, &len), buf[0]);
-		assert_false(virtqueue_enable_cb(b.vq));
-		assert_ptr_equal(virtqueue_get_buf(b.vq, &len), buf[1]);
-		assert_true(virtqueue_enable_cb(b.vq));
-		device_serve(0);
-		assert_true(device_interrupts());
-		bench_end();
-	}
-}
 
 /* Of eight the sixth, of few the last: never one that is not there. Both formats, at each place. */
 static void a_delayed_interrupt_comes_after_three_quarters(void **state)
@@ -602,25 +504,6 @@ static void gfp_kernel_makes_a_table_that_stays(void **state)
 	}
 }
 
-static void running_out_of_memory_while_a_queue_is_made_leaks_nothing(void **state)
-{
-	unsigned int n;
-
-	(void)state;
-	for (n = 1; n < 50; n++) {
-		port_host_fail_alloc(n);
-		if (bench_try(17, PACKED | INDIRECT, false, false)) {
-			turn(); /* without its tables if need be */
-			bench_end();
-		}
-		assert_int_equal(port_host_live(), 0);
-		assert_int_equal(dma_test_allocations(), 0);
-		if (!port_host_alloc_failed())
-			break;
-	}
-	assert_in_range(n, 3, 10);
-}
-
 static void sizes_from_1_to_32768_are_allowed(void **state)
 {
 	static const unsigned int good[] = {1, 2, 3, 5, 100, 1000, 32767, 32768};
@@ -638,29 +521,6 @@ static void sizes_from_1_to_32768_are_allowed(void **state)
 	assert_int_equal(port_host_live(), 0);
 }
 
-static void count_line(void *arg, const char *line)
-{
-	assert_true(strlen(line) > 0);
-	++*(unsigned int *)arg;
-}
-
-static void the_dump_shows_each_buffer_up_to_its_limit(void **state)
-{
-	static char buf[5][32];
-	unsigned int i, all = 0, few = 0, none = 0;
-
-	(void)state;
-	bench_make(16, PACKED | INDIRECT);
-	virtqueue_dump(b.vq, 16, count_line, &none);
-	for (i = 0; i < 5; i++)
-		assert_int_equal(add_pieces(buf[i], 4, 2 + i % 2 * 3, 1, buf[i]), 0);
-	virtqueue_dump(b.vq, 16, count_line, &all);
-	virtqueue_dump(b.vq, 2, count_line, &few);
-	assert_int_equal(all, none + 5);
-	assert_int_equal(few, none + 2);
-	bench_end();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -669,13 +529,9 @@ int main(void)
 		TEST(a_place_is_used_again_while_its_first_buffer_is_in_flight),
 		TEST(a_chain_that_fails_leaves_nothing_available),
 		TEST(a_list_that_is_none_leaves_nothing_available),
-		TEST(a_second_token_comes_back_with_the_first),
-		TEST(every_unfinished_buffer_is_detached_once),
-		TEST(a_device_that_wants_no_notification_gets_none),
 		TEST(a_device_that_asks_by_a_place_without_event_index_is_notified),
 		TEST(the_notification_is_sent_for_the_descriptor_asked_for),
 		TEST(nonsense_in_the_devices_event_structure_does_no_harm),
-		TEST(interrupts_stop_and_come_again_as_the_driver_asks),
 		TEST(a_delayed_interrupt_comes_after_three_quarters),
 		TEST(a_buffer_finished_between_prepare_and_poll_is_seen),
 		TEST(a_batch_comes_back_by_its_last_buffer),
@@ -685,9 +541,7 @@ int main(void)
 		TEST(the_drivers_record_survives_a_device_that_overwrites_the_ring),
 		TEST(whoever_was_refused_is_told_once_when_room_comes_back),
 		TEST(gfp_kernel_makes_a_table_that_stays),
-		TEST(running_out_of_memory_while_a_queue_is_made_leaks_nothing),
 		TEST(sizes_from_1_to_32768_are_allowed),
-		TEST(the_dump_shows_each_buffer_up_to_its_limit),
 	};
 
 	return cmocka_run_group_tests_name("virtqueue_packed", tests, NULL, NULL);

@@ -172,25 +172,6 @@ static void a_chain_of_more_than_4_gib_is_refused(void **state)
 	bench_end();
 }
 
-static void a_second_token_comes_back_with_the_first(void **state)
-{
-	char buf[16], context[4];
-	struct scatterlist sg;
-	unsigned int len;
-	void *ctx = NULL;
-
-	(void)state;
-	bench_make(8, INDIRECT);
-	sg_init_one(&sg, buf, sizeof(buf));
-	assert_int_equal(virtqueue_add_inbuf_ctx(b.vq, &sg, 1, buf, context, GFP_ATOMIC), 0);
-	virtqueue_kick(b.vq);
-	device_serve(3);
-	assert_ptr_equal(virtqueue_get_buf_ctx(b.vq, &len, &ctx), buf);
-	assert_ptr_equal(ctx, context);
-	assert_int_equal(len, 3);
-	bench_end();
-}
-
 static void the_device_may_finish_in_any_order(void **state)
 {
 	static struct refdev_chain first, second;
@@ -275,31 +256,6 @@ static void a_kick_publishes_many_buffers_with_one_notification(void **state)
 	bench_end();
 }
 
-static void a_device_that_wants_no_notification_gets_none(void **state)
-{
-	uint64_t features[] = {0, EVENT_IDX};
-	char buf[4];
-	unsigned int i, len;
-
-	(void)state;
-	for (i = 0; i < 2; i++) {
-		bench_make(8, features[i]);
-		b.q->suppress_notify = true;
-		b.q->ops->want_notify(b.q, false);
-		assert_int_equal(add_out(buf, 4, buf), 0);
-		assert_true(virtqueue_kick(b.vq));
-		assert_int_equal(b.notified, 0);
-		device_serve(0);
-		assert_ptr_equal(virtqueue_get_buf(b.vq, &len), buf);
-		b.q->suppress_notify = false;
-		assert_false(refdev_pop(b.q, &chain)); /* asks again, now that it found nothing */
-		assert_int_equal(add_out(buf, 4, buf), 0);
-		assert_true(virtqueue_kick(b.vq));
-		assert_int_equal(b.notified, 1);
-		bench_end();
-	}
-}
-
 /* The case that a comparison without wrap-around gets wrong: event 65530, index 5. */
 static void the_notification_is_sent_across_the_wrap_of_the_index(void **state)
 {
@@ -343,34 +299,6 @@ static void with_event_index_a_kick_before_the_event_is_silent(void **state)
 }
 
 /* --- interrupts -------------------------------------------------------------------------------- */
-
-static void interrupts_stop_and_come_again_as_the_driver_asks(void **state)
-{
-	uint64_t features[] = {0, EVENT_IDX};
-	char buf[4][4];
-	unsigned int i, j, len;
-
-	(void)state;
-	for (i = 0; i < 2; i++) {
-		bench_make(8, features[i]);
-		for (j = 0; j < 4; j++)
-			assert_int_equal(add_out(buf[j], 4, buf[j]), 0);
-		virtqueue_kick(b.vq);
-		device_serve(0);
-		assert_true(device_interrupts());
-		virtqueue_disable_cb(b.vq);
-		device_serve(0);
-		assert_false(device_interrupts());
-		assert_false(virtqueue_enable_cb(b.vq)); /* two are waiting */
-		assert_ptr_equal(virtqueue_get_buf(b.vq, &len), buf[0]);
-		assert_false(virtqueue_enable_cb(b.vq));
-		assert_ptr_equal(virtqueue_get_buf(b.vq, &len), buf[1]);
-		assert_true(virtqueue_enable_cb(b.vq));
-		device_serve(0);
-		assert_true(device_interrupts());
-		bench_end();
-	}
-}
 
 static void suppressed_interrupts_stay_so_while_buffers_are_taken_back(void **state)
 {
@@ -551,34 +479,6 @@ static void the_statistics_count_what_happened(void **state)
 }
 
 /* --- leaving ------------------------------------------------------------------------------------- */
-
-static void every_unfinished_buffer_is_detached_once(void **state)
-{
-	static char buf[6][64];
-	bool seen[6] = {false};
-	unsigned int i, len, n = 0;
-	void *token;
-
-	(void)state;
-	bench_make(16, INDIRECT);
-	for (i = 0; i < 6; i++)
-		assert_int_equal(add_pieces(buf[i], 4, i + 1, i, buf[i]), 0);
-	virtqueue_kick(b.vq);
-	device_serve(0);
-	assert_ptr_equal(virtqueue_get_buf(b.vq, &len), buf[0]);
-	while ((token = virtqueue_detach_unused_buf(b.vq))) {
-		i = (unsigned int)((char(*)[64])token - buf);
-		assert_in_range(i, 1, 5);
-		assert_false(seen[i]);
-		seen[i] = true;
-		n++;
-	}
-	assert_int_equal(n, 5);
-	assert_int_equal(virtqueue_in_flight(b.vq), 0);
-	assert_int_equal(b.vq->num_free, 16);
-	assert_int_equal(dma_test_mappings(), 0);
-	bench_end();
-}
 
 /* --- a device that lies -------------------------------------------------------------------------- */
 
@@ -787,25 +687,6 @@ static void a_queue_gets_smaller_where_memory_has_run_out(void **state)
 	bench_end();
 }
 
-static void running_out_of_memory_while_a_queue_is_made_leaks_nothing(void **state)
-{
-	unsigned int n;
-
-	(void)state;
-	for (n = 1; n < 50; n++) {
-		port_host_fail_alloc(n);
-		if (bench_try(16, INDIRECT, false, false)) {
-			turn(); /* without its tables if need be */
-			bench_end();
-		}
-		assert_int_equal(port_host_live(), 0);
-		assert_int_equal(dma_test_allocations(), 0);
-		if (!port_host_alloc_failed())
-			break;
-	}
-	assert_in_range(n, 3, 10);
-}
-
 static void without_any_memory_there_is_no_queue_of_whatever_size(void **state)
 {
 	(void)state;
@@ -846,30 +727,6 @@ static void a_buffer_that_cannot_be_mapped_changes_nothing(void **state)
 		}
 		bench_end();
 	}
-}
-
-static void count_line(void *arg, const char *line)
-{
-	assert_null(strchr(line, '\n'));
-	assert_true(strlen(line) > 0);
-	++*(unsigned int *)arg;
-}
-
-static void the_dump_shows_each_buffer_up_to_its_limit(void **state)
-{
-	static char buf[5][32];
-	unsigned int i, all = 0, few = 0, none = 0;
-
-	(void)state;
-	bench_make(16, INDIRECT);
-	virtqueue_dump(b.vq, 16, count_line, &none);
-	for (i = 0; i < 5; i++)
-		assert_int_equal(add_pieces(buf[i], 4, 2 + i % 2 * 3, 1, buf[i]), 0);
-	virtqueue_dump(b.vq, 16, count_line, &all);
-	virtqueue_dump(b.vq, 2, count_line, &few);
-	assert_int_equal(all, none + 5);
-	assert_int_equal(few, none + 2);
-	bench_end();
 }
 
 /* --- random operations against a model ------------------------------------------------------------ */
@@ -1055,15 +912,12 @@ int main(void)
 		TEST(a_list_longer_than_the_queue_is_refused),
 		TEST(a_buffer_without_token_or_list_is_refused),
 		TEST(a_chain_of_more_than_4_gib_is_refused),
-		TEST(a_second_token_comes_back_with_the_first),
 		TEST(the_device_may_finish_in_any_order),
 		TEST(a_long_chain_takes_one_descriptor_with_indirect_tables),
 		TEST(indirect_buffers_fill_the_ring_one_descriptor_each),
 		TEST(a_kick_publishes_many_buffers_with_one_notification),
-		TEST(a_device_that_wants_no_notification_gets_none),
 		TEST(the_notification_is_sent_across_the_wrap_of_the_index),
 		TEST(with_event_index_a_kick_before_the_event_is_silent),
-		TEST(interrupts_stop_and_come_again_as_the_driver_asks),
 		TEST(suppressed_interrupts_stay_so_while_buffers_are_taken_back),
 		TEST(a_buffer_finished_between_prepare_and_poll_is_seen),
 		TEST(a_delayed_interrupt_comes_after_three_quarters),
@@ -1072,7 +926,6 @@ int main(void)
 		TEST(the_callback_runs_only_where_buffers_are_finished),
 		TEST(a_queue_without_callback_asks_for_no_interrupts),
 		TEST(the_statistics_count_what_happened),
-		TEST(every_unfinished_buffer_is_detached_once),
 		TEST(a_used_id_beyond_the_queue_breaks_it),
 		TEST(a_used_id_that_is_not_a_head_breaks_the_queue),
 		TEST(a_buffer_returned_twice_breaks_the_queue),
@@ -1085,10 +938,8 @@ int main(void)
 		TEST(a_legacy_device_may_say_any_length),
 		TEST(the_legacy_layout_is_the_specifications),
 		TEST(a_queue_gets_smaller_where_memory_has_run_out),
-		TEST(running_out_of_memory_while_a_queue_is_made_leaks_nothing),
 		TEST(without_any_memory_there_is_no_queue_of_whatever_size),
 		TEST(a_buffer_that_cannot_be_mapped_changes_nothing),
-		TEST(the_dump_shows_each_buffer_up_to_its_limit),
 		TEST(random_operations_agree_with_a_simple_model),
 	};
 
