@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Recovery from lies: each driver's queues, on each kind of ring, before a device that tells each of the
- * lies that such a ring can tell. A test is a row, a queue on a ring; the lies are its columns.
+ * Recovery as a matrix: each driver's queues, on each kind of ring, before a device that tells each of
+ * the lies that such a ring can tell, or asks for a reset. A test is a row, a queue on a ring.
  *
  * Most lies are noticed: the queue breaks with a line of log. In the packed ring an index is the place of
  * a used descriptor, and one at the wrong place or of the wrong round is not seen at all: such a device is
@@ -30,6 +30,7 @@ struct subject {
 };
 
 static unsigned int mapped; /* by a driver at rest */
+static bool honest;	    /* the device fails, but what it has returned is good */
 
 static struct virtqueue *queue(unsigned int index)
 {
@@ -157,7 +158,7 @@ static void net_rx_assert_kept(void)
 	virtio_net_get_stats(net, &stats);
 	assert_int_equal(stats.rx_frames, received);
 	assert_int_equal(stats.rx_errors, 0); /* what is doubtful is not looked at */
-	assert_in_range(received, 0, RX_FRAMES - 1);
+	assert_in_range(received, honest ? RX_FRAMES : 0, honest ? RX_FRAMES : RX_FRAMES - 1);
 	assert_int_equal(dma_test_mappings(), mapped);
 }
 
@@ -264,7 +265,7 @@ static void con_rx_wait(void)
 
 static void con_rx_assert_kept(void)
 {
-	assert_in_range(read_len, 0, RX_BYTES - 1);
+	assert_in_range(read_len, honest ? RX_BYTES : 0, honest ? RX_BYTES : RX_BYTES - 1);
 	assert_memory_equal(read_back, typed, read_len);
 	assert_int_equal(tty->read(tty, read_back, RX_BYTES), 0); /* nothing twice */
 	assert_int_equal(dma_test_mappings(), mapped);
@@ -370,6 +371,7 @@ static void begin(const struct row *row, enum refdev_lie lie)
 {
 	row->subject->start(row->kind);
 	loaded = false;
+	honest = lie == LIE_NONE;
 	mapped = dma_test_mappings();
 	rig.dev->queues[row->subject->queue].lie = lie;
 	port_log(LOG_DEBUG, "%s, kind %d, lie %d", row->subject->name, row->kind, lie);
@@ -445,28 +447,72 @@ static void a_device_that_never_stops_lying_is_given_up(void **state)
 	}
 }
 
-#define ROWS (ARRAY_SIZE(subjects) * ALL_KINDS)
+/* It takes nothing, and asks for a reset; whether it takes more after that is @better. */
+static void fail_honestly(const struct subject *s, bool better)
+{
+	rig.dev->lies.ignore_notify = true;
+	s->load();
+	ask_for_reset();
+	rig.dev->lies.ignore_notify = !better;
+	run_machine();
+}
+
+static void a_device_that_asks_for_a_reset_is_recovered(void **state)
+{
+	const struct row *row = *state;
+
+	begin(row, LIE_NONE);
+	fail_honestly(row->subject, true);
+	assert_recovered(1);
+	assert_int_equal(port_host_messages(LOG_ERROR), 1);
+	row->subject->assert_kept();
+	row->subject->assert_works();
+	end(row, LIE_NONE);
+}
+
+static void a_device_that_never_stops_asking_is_given_up(void **state)
+{
+	const struct row *row = *state;
+
+	begin(row, LIE_NONE);
+	for (unsigned int i = 1; i <= VIRTIO_RECOVERY_MAX; i++) {
+		fail_honestly(row->subject, false);
+		assert_recovered(i);
+	}
+	fail_honestly(row->subject, false);
+	assert_given_up(-EIO);
+	assert_int_equal(rig.dev->resets, 1 + VIRTIO_RECOVERY_MAX + 1);
+	row->subject->assert_over();
+	end(row, LIE_NONE);
+}
+
+static const struct CMUnitTest columns[] = {
+	cmocka_unit_test(a_device_that_lies_is_recovered),
+	cmocka_unit_test(a_device_that_never_stops_lying_is_given_up),
+	cmocka_unit_test(a_device_that_asks_for_a_reset_is_recovered),
+	cmocka_unit_test(a_device_that_never_stops_asking_is_given_up),
+};
+
+#define ROWS  (ARRAY_SIZE(subjects) * ALL_KINDS)
+#define TESTS (ROWS * ARRAY_SIZE(columns))
 
 int main(void)
 {
 	static const char *const kinds[] = {"legacy", "split", "packed", "split in order",
 					    "packed in order"};
-	static struct CMUnitTest tests[2 * ROWS];
+	static struct CMUnitTest tests[TESTS];
 	static struct row rows[ROWS];
-	static char names[2 * ROWS][96];
+	static char names[TESTS][96];
 
-	for (unsigned int i = 0; i < 2 * ROWS; i++) {
-		struct row *row = &rows[i / 2];
+	for (unsigned int i = 0; i < TESTS; i++) {
+		const struct CMUnitTest *column = &columns[i % ARRAY_SIZE(columns)];
+		unsigned int n = i / ARRAY_SIZE(columns);
 
-		row->subject = &subjects[i / 2 / ALL_KINDS];
-		row->kind = (enum kind)(i / 2 % ALL_KINDS);
-		snprintf(names[i], sizeof(names[i]), "a_device_that_%s: %s, %s",
-			 i % 2 ? "never_stops_lying_is_given_up" : "lies_is_recovered",
-			 row->subject->name, kinds[row->kind]);
-		tests[i] = (struct CMUnitTest){names[i],
-					       i % 2 ? a_device_that_never_stops_lying_is_given_up
-						     : a_device_that_lies_is_recovered,
-					       port_host_setup, port_host_teardown, row};
+		rows[n] = (struct row){&subjects[n / ALL_KINDS], (enum kind)(n % ALL_KINDS)};
+		snprintf(names[i], sizeof(names[i]), "%s: %s, %s", column->name,
+			 rows[n].subject->name, kinds[rows[n].kind]);
+		tests[i] = (struct CMUnitTest){names[i], column->test_func, port_host_setup,
+					       port_host_teardown, &rows[n]};
 	}
 	return cmocka_run_group_tests_name("recovery_lies", tests, recovery_rig_init, NULL);
 }
