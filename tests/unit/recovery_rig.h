@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The four real drivers before devices that fail: how a device of each type is started, given work, and
- * found to work again, on every kind of ring. For test_recovery.c and test_recovery_lies.c.
+ * found to work again, on every kind of ring. For test_recovery.c and test_recovery_matrix.c.
  * rig_start() forbids allocations, so each test that uses this also shows that recovery makes none.
  */
 #ifndef TESTS_UNIT_RECOVERY_RIG_H

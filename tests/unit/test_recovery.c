@@ -2,7 +2,7 @@
 /*
  * Recovery: devices that ask for a reset or fall silent with requests in flight, or come back as another
  * device. Whatever they do, every request ends exactly once, data is what it was, and the device works
- * again or is given up. Those that lie: test_recovery_lies.c.
+ * again or is given up. Those that lie: test_recovery_matrix.c.
  */
 #include "tests/unit/recovery_rig.h"
 #include "lib/work.h"

@@ -514,5 +514,5 @@ int main(void)
 		tests[i] = (struct CMUnitTest){names[i], column->test_func, port_host_setup,
 					       port_host_teardown, &rows[n]};
 	}
-	return cmocka_run_group_tests_name("recovery_lies", tests, recovery_rig_init, NULL);
+	return cmocka_run_group_tests_name("recovery_matrix", tests, recovery_rig_init, NULL);
 }
