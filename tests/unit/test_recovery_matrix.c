@@ -32,17 +32,6 @@ struct subject {
 static unsigned int mapped; /* by a driver at rest */
 static bool honest;	    /* the device fails, but what it has returned is good */
 
-static struct virtqueue *queue(unsigned int index)
-{
-	struct virtqueue *vq;
-
-	list_for_each_entry (vq, &rig.vm.vdev.vqs, list)
-		if (vq->index == index)
-			return vq;
-	fail_msg("no queue %u", index);
-	return NULL;
-}
-
 /* The deadline of a second has passed since @begin, and not much more. */
 static void assert_a_second_since(uint64_t begin)
 {
@@ -237,8 +226,8 @@ static void net_tx_assert_kept(void)
 
 	virtio_net_get_stats(net, &stats);
 	assert_int_equal(stats.tx_frames, accepted);
-	assert_int_equal(stats.tx_lost, accepted - queue(1)->stats.used);
-	assert_in_range(stats.tx_lost, 1, room);
+	/* The ring was full. A lie may come with an entry, or a batch, that is believed. */
+	assert_in_range(stats.tx_lost, honest ? room : room - IN_ORDER_BATCH, room);
 	assert_true(woken >= 1); /* who was told that there is no room */
 	assert_int_equal(room_for_frames(), room);
 }
