@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Runs what is proven of the rings: Spin models of their races, and arithmetic for all inputs.
+"""Runs what is proven of the rings: Frama-C on their sources, Spin models of their races, and arithmetic
+for all inputs.
 
 One line a property, and "N passed, N failed" at the end. A model from which a needed barrier was
 taken must fail: it counts as passed when it does. Logs are kept in build/proof. See docs/PROOFS.md.
@@ -11,12 +12,14 @@ import re
 import subprocess
 import sys
 
+import frama_c
+
 OUT = "build/proof"
 
 
 def run(name, command, **kwargs):
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                            timeout=900, check=False, **kwargs)
+                            timeout=1800, check=False, **kwargs)
     with open(f"{OUT}/{re.sub('[^A-Za-z0-9_]+', '-', name)}.log", "w", encoding="utf-8") as log:
         log.write(result.stdout)
     return result
@@ -67,7 +70,12 @@ def barriers():
 
 def main():
     os.makedirs(OUT, exist_ok=True)
-    jobs = [("event index: vring_need_event() for all inputs", event_index, ()),
+    frama_c.find_provers()
+    jobs = [(f"eva: any device, any calls: {variant[0]}", frama_c.eva, (run, variant))
+            for variant in frama_c.VARIANTS]
+    jobs += [(f"wp: {file}: {', '.join(names)}", frama_c.contracts, (run, file))
+             for file, names in frama_c.CONTRACTS.items()]
+    jobs += [("event index: vring_need_event() for all inputs", event_index, ()),
             ("source: every modelled barrier stands in its function", barriers, ())]
     for model, flags in models():
         what = "fails, as it must" if needed(model, flags) else "nothing is lost"
@@ -77,6 +85,9 @@ def main():
         for job, good in zip(jobs, pool.map(lambda job: job[1](*job[2]), jobs)):
             print(f"{'ok  ' if good else 'FAIL'} {job[0]}", flush=True)
             passed, failed = passed + good, failed + (not good)
+    good = frama_c.all_reached(run)
+    print(f"{'ok  ' if good else 'FAIL'} eva: every function of the formats was gone through")
+    passed, failed = passed + good, failed + (not good)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
