@@ -5,6 +5,7 @@
  * straight into the ring. VIRTIO 1.4, 2.7 and 2.8.
  */
 #include "tests/unit/test.h"
+#include "tests/unit/port_host.h"
 #include "virtio/virtio.h"
 #include "virtio/wire/ring.h"
 
@@ -21,7 +22,7 @@ static bool notify(struct virtqueue *queue)
 	return unreachable ? vring_notify_failed(queue) : true;
 }
 
-static void make(bool packed, uint64_t features)
+static void make_of(unsigned int size, bool packed, uint64_t features)
 {
 	memset(&vdev, 0, sizeof(vdev));
 	list_init(&vdev.vqs);
@@ -29,8 +30,13 @@ static void make(bool packed, uint64_t features)
 	vdev.features = features | BIT_ULL(VIRTIO_F_VERSION_1);
 	if (packed)
 		vdev.features |= BIT_ULL(VIRTIO_F_RING_PACKED);
-	vq = vring_create_virtqueue(0, SIZE, 64, &vdev, false, notify, NULL, "queue");
+	vq = vring_create_virtqueue(0, size, 64, &vdev, false, notify, NULL, "queue");
 	assert_non_null(vq);
+}
+
+static void make(bool packed, uint64_t features)
+{
+	make_of(SIZE, packed, features);
 }
 
 static unsigned int end(void)
@@ -39,7 +45,7 @@ static unsigned int end(void)
 
 	while (virtqueue_detach_unused_buf(vq))
 		n++;
-	assert_int_equal(vq->num_free, SIZE);
+	assert_int_equal(vq->num_free, virtqueue_get_vring_size(vq));
 	vring_del_virtqueue(vq);
 	return n;
 }
@@ -174,6 +180,33 @@ static void a_length_without_the_write_flag_does_no_harm(void **state)
 		}
 	}
 	write_flag = VRING_DESC_F_WRITE;
+}
+
+/* The queue goes the long way while such a table is in use; else it would never come back. */
+static void a_table_made_on_demand_serves_again(void **state)
+{
+	static struct scatterlist sg[40];
+	unsigned int len;
+
+	(void)state;
+	for (unsigned int packed = 0; packed < 2; packed++) {
+		make_of(64, packed, BIT_ULL(VIRTIO_F_INDIRECT_DESC));
+		sg_init_table(sg, ARRAY_SIZE(sg));
+		for (unsigned int i = 0; i < ARRAY_SIZE(sg); i++)
+			sg_set_buf(&sg[i], memory, 8);
+		assert_int_equal(virtqueue_add_inbuf(vq, sg, ARRAY_SIZE(sg), memory, GFP_KERNEL),
+				 0);
+		assert_int_equal(vq->num_free, 63);
+		virtqueue_kick(vq);
+		device_returns(packed, 0, 8, 1);
+		assert_ptr_equal(virtqueue_get_buf(vq, &len), memory);
+		port_host_forbid_alloc(true);
+		assert_int_equal(virtqueue_add_inbuf(vq, sg, ARRAY_SIZE(sg), memory, GFP_ATOMIC),
+				 0);
+		assert_int_equal(vq->num_free, 63);
+		port_host_forbid_alloc(false);
+		assert_int_equal(end(), 1);
+	}
 }
 
 static void never(struct virtqueue *queue)
@@ -364,6 +397,7 @@ int main(void)
 		TEST(a_buffer_that_is_none_is_refused),
 		TEST(a_lie_breaks_the_queue_on_the_short_way_too),
 		TEST(a_length_without_the_write_flag_does_no_harm),
+		TEST(a_table_made_on_demand_serves_again),
 		TEST(a_queue_that_breaks_while_it_is_drained_has_no_room),
 		TEST(a_buffer_comes_back_by_each_call),
 		TEST(a_chain_with_a_piece_that_is_none_is_refused_whole),

@@ -122,6 +122,7 @@ static const uint64_t formats[] = {
 
 static void a_reset_returns_every_buffer_and_the_queue_goes_on(void **state)
 {
+	struct virtqueue_stats before, after;
 	unsigned int f;
 
 	(void)state;
@@ -131,7 +132,11 @@ static void a_reset_returns_every_buffer_and_the_queue_goes_on(void **state)
 		rig.dev->hold = true;
 		offer(7);
 		refdev_pump();
+		before = virtqueue_get_stats(vq);
 		assert_int_equal(virtqueue_reset(vq, recycle), 0);
+		after = virtqueue_get_stats(vq);
+		assert_int_equal(after.added, before.added);
+		assert_int_equal(after.used, before.used);
 		assert_int_equal(recycled, 7);
 		assert_int_equal(dma_test_mappings(), 0);
 		assert_int_equal(virtqueue_in_flight(vq), 0);
