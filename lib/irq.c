@@ -209,6 +209,11 @@ unsigned long irq_spurious_count(void)
 	return spurious;
 }
 
+unsigned long irq_chip_access_count(void)
+{
+	return chip && chip->access_count ? chip->access_count() : 0;
+}
+
 unsigned long irq_taken_count(void)
 {
 	return taken;

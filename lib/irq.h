@@ -37,6 +37,8 @@ struct irq_chip {
 	void (*enable)(int irq);  /* unmask */
 	void (*disable)(int irq); /* mask */
 	int (*set_type)(int irq, unsigned int trigger); /* IRQF_TRIGGER_*, 0 or -EINVAL */
+	unsigned long (*access_count)(
+		void); /* to its registers in memory; NULL: none are counted */
 };
 
 /* Counters of one line. Spurious: taken, but no handler claimed it. */
@@ -74,6 +76,9 @@ bool in_interrupt(void);
  * controller withdrew before they could be acknowledged. */
 struct irq_stats irq_get_stats(int irq);
 unsigned long irq_spurious_count(void);
+
+/* Accesses to the controller's registers in memory so far: what interrupts cost besides instructions. */
+unsigned long irq_chip_access_count(void);
 
 /* How often irq_handle() has run: who sees it unchanged knows that no handler ran. Any context. */
 unsigned long irq_taken_count(void);

@@ -22,13 +22,22 @@ static struct virtio_mmio_device *to_vm(struct virtio_device *vdev)
 	return container_of(vdev, struct virtio_mmio_device, vdev);
 }
 
+static unsigned long accesses;
+
+unsigned long virtio_mmio_access_count(void)
+{
+	return accesses;
+}
+
 static uint32_t reg_read(const struct virtio_mmio_device *vm, unsigned int reg)
 {
+	accesses++;
 	return le32_to_cpu(mmio_read32((char *)vm->base + reg));
 }
 
 static void reg_write(const struct virtio_mmio_device *vm, unsigned int reg, uint32_t value)
 {
+	accesses++;
 	mmio_write32((char *)vm->base + reg, cpu_to_le32(value));
 }
 

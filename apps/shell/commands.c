@@ -9,7 +9,8 @@
 #include "apps/shell/commands.h"
 
 static const struct command *const tables[] = {
-	system_commands, virtio_commands, blk_commands, net_commands, rng_commands, con_commands,
+	system_commands, virtio_commands, blk_commands,	  net_commands,
+	rng_commands,	 con_commands,	  bench_commands,
 };
 
 /* How many of the words name @command: 0, 1 or 2. @prefix is set where the first word fits but the

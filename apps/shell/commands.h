@@ -15,6 +15,7 @@ extern const struct command blk_commands[];
 extern const struct command net_commands[];
 extern const struct command rng_commands[];
 extern const struct command con_commands[];
+extern const struct command bench_commands[];
 
 /* Finds the command that argv[0..argc-1] (argc above 0) names and runs it. 0 or a negative errno,
  * after the error was printed. */

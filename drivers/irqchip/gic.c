@@ -11,13 +11,22 @@
 #include "lib/irq.h"
 #include "lib/machine.h"
 
+static unsigned long accesses;
+
+unsigned long gic_access_count(void)
+{
+	return accesses;
+}
+
 uint32_t gic_read(const struct gic_block *block, unsigned int reg)
 {
+	accesses++;
 	return mmio_read32(block->base + reg);
 }
 
 void gic_write(const struct gic_block *block, unsigned int reg, uint32_t value)
 {
+	accesses++;
 	mmio_write32(block->base + reg, value);
 }
 

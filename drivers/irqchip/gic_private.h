@@ -36,6 +36,7 @@ struct gic_block {
 	uint64_t phys;
 };
 
+unsigned long gic_access_count(void); /* by the next two */
 uint32_t gic_read(const struct gic_block *block, unsigned int reg);
 void gic_write(const struct gic_block *block, unsigned int reg, uint32_t value);
 

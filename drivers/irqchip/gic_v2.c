@@ -69,6 +69,7 @@ static const struct irq_chip gic_v2_chip = {
 	.enable = v2_enable,
 	.disable = v2_disable,
 	.set_type = v2_set_type,
+	.access_count = gic_access_count,
 };
 
 /* The targets of the private lines are read-only and name this CPU; 0 where there is but one CPU,

@@ -108,6 +108,7 @@ static const struct irq_chip gic_v3_chip = {
 	.enable = v3_enable,
 	.disable = v3_disable,
 	.set_type = v3_set_type,
+	.access_count = gic_access_count,
 };
 
 /* All lines of @block from @first on to group 1 Non-secure. */

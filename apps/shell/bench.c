@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Counting, see bench.h. Instructions are the PMU's INST_RETIRED, which QEMU counts under -icount; they
+ * are this CPU's alone, and sleep costs none.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <arch/pmu.h>
+#include "apps/shell/bench.h"
+#include "lib/irq.h"
+#include "lib/timer.h"
+#include "virtio/virtio_mmio.h"
+
+static struct bench_figures read_figures(const struct bench *bench)
+{
+	struct bench_figures now = {
+		.irq = irq_get_stats(bench->vdev->irq).count,
+		.mmio = virtio_mmio_access_count() + irq_chip_access_count(),
+	};
+	struct virtqueue *vq;
+
+	list_for_each_entry (vq, &bench->vdev->vqs, list)
+		now.notify += virtqueue_get_stats(vq).notified;
+	now.ns = port_now_ns();
+	now.insn = pmu_insn_available() ? pmu_insn_read() : 0;
+	return now;
+}
+
+void bench_begin(struct bench *bench, struct shell *sh, struct virtio_device *vdev)
+{
+	bench->sh = sh;
+	bench->vdev = vdev;
+	/* Output that is still on its way would be counted. */
+	sh_drain(sh);
+	if (pmu_insn_available())
+		pmu_insn_start();
+	bench->start = read_figures(bench);
+}
+
+/* A quotient with two decimals, without floating point. */
+static void print_each(struct shell *sh, const char *name, uint64_t total, uint64_t n)
+{
+	sh_printf(sh, " %s=%" PRIu64 ".%02u", name, total / n, (unsigned int)(total % n * 100 / n));
+}
+
+void bench_end(const struct bench *bench, uint64_t n, int argc, char **argv)
+{
+	struct bench_figures end = read_figures(bench);
+	uint64_t ns = end.ns - bench->start.ns;
+	struct shell *sh = bench->sh;
+
+	sh_puts(sh, "BENCH");
+	for (int i = 0; i < argc; i++)
+		sh_printf(sh, " %s", argv[i]);
+	sh_printf(sh, " ns=%" PRIu64 " per_s=%" PRIu64, ns / n,
+		  ns ? (uint64_t)(n * NSEC_PER_SEC / ns) : 0);
+	print_each(sh, "insn", end.insn - bench->start.insn, n);
+	print_each(sh, "notify", end.notify - bench->start.notify, n);
+	print_each(sh, "irq", end.irq - bench->start.irq, n);
+	print_each(sh, "mmio", end.mmio - bench->start.mmio, n);
+	sh_puts(sh, "\n");
+}
+
+static int bad_option(struct shell *sh, const char *word)
+{
+	return sh_error(sh, -EINVAL, "%s: no such option, or out of range", word);
+}
+
+/* Takes @text as the value of @option. */
+static int set_option(struct shell *sh, struct bench_option *option, const char *text)
+{
+	if (!option->words) {
+		int err = sh_number(sh, option->name, text, option->max, &option->value);
+
+		return err ? err : option->value < option->min ? bad_option(sh, text) : 0;
+	}
+	for (unsigned int i = 0; option->words[i]; i++) {
+		if (strcmp(option->words[i], text) == 0) {
+			option->value = i;
+			return 0;
+		}
+	}
+	return bad_option(sh, text);
+}
+
+int bench_options(struct shell *sh, struct bench_option *options, int first, int argc, char **argv)
+{
+	for (int i = first; i < argc; i++) {
+		const char *equals = strchr(argv[i], '=');
+		struct bench_option *option = options;
+		int err;
+
+		while (equals && option->name &&
+		       (strncmp(option->name, argv[i], (size_t)(equals - argv[i])) != 0 ||
+			option->name[equals - argv[i]] != '\0'))
+			option++;
+		if (!equals || !option->name)
+			return bad_option(sh, argv[i]);
+		err = set_option(sh, option, equals + 1);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+uint32_t bench_random(uint32_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 17;
+	*state ^= *state << 5;
+	return *state;
+}
+
+const struct command bench_commands[] = {
+	{"bench blk", "N r|w rand|seq BYTES [qd=N] [n=N] [wait=wfi|poll]",
+	 "count what requests cost", 4, SHELL_ARGS_MAX, bench_blk},
+	{0},
+};

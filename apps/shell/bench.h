@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a stretch of work cost: time, instructions, and what went on between the CPU and a device. The
+ * commands `bench ...` put their work between bench_begin() and bench_end(), which prints one line:
+ * the command as it was given, and the figures.
+ */
+#ifndef APPS_SHELL_BENCH_H
+#define APPS_SHELL_BENCH_H
+
+#include "apps/shell/commands.h"
+
+struct bench_figures {
+	uint64_t ns;
+	uint64_t insn;	      /* 0 where the CPU cannot count them */
+	unsigned long notify; /* notifications sent to the device */
+	unsigned long irq;    /* interrupts of its line */
+	unsigned long mmio;   /* accesses to its registers and to the interrupt controller's */
+};
+
+struct bench {
+	struct shell *sh;
+	struct virtio_device *vdev;
+	struct bench_figures start;
+};
+
+void bench_begin(struct bench *bench, struct shell *sh, struct virtio_device *vdev);
+
+/* Prints the line for @n pieces of work (above 0). @argv: the command's own. */
+void bench_end(const struct bench *bench, uint64_t n, int argc, char **argv);
+
+/*
+ * Reads the options NAME=VALUE among the words from argv[first] on. Each entry of @options names one and
+ * holds its default, which is replaced. The list ends with an entry without a name. 0 or -EINVAL after
+ * the error was printed.
+ */
+struct bench_option {
+	const char *name;
+	uint64_t value, min, max;
+	const char *const *words; /* NULL: a number; else the value is the index of one of these */
+};
+int bench_options(struct shell *sh, struct bench_option *options, int first, int argc, char **argv);
+
+/* The next of a sequence that is the same in each run. */
+uint32_t bench_random(uint32_t *state);
+
+/* `bench blk`, whose words are in argv[1..argc-1]. */
+int bench_blk(struct shell *sh, int argc, char **argv);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * bench blk: keeps a number of requests in flight until enough are done. Each completion submits its
+ * request again, at the next place, from within the interrupt: the driver publishes those of one
+ * interrupt with one notification.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "apps/shell/bench.h"
+#include "drivers/virtio/virtio_blk.h"
+#include "lib/pages.h"
+#include "lib/timer.h"
+
+#define DEPTH_MAX  256u
+#define BYTES_MAX  (1u << 20)
+#define TIMEOUT_NS (600 * NSEC_PER_SEC)
+/* Buffers are spread so that no two begin in the same slot of an emulator's or CPU's cache. */
+#define STAGGER (PAGE_SIZE + 64u)
+
+struct blk_job {
+	struct virtio_blk *blk;
+	struct port_event over;
+	uint64_t todo;	  /* requests to be submitted still */
+	uint64_t left;	  /* ... and to come back */
+	uint32_t places;  /* a power of two: where requests go */
+	uint32_t place;	  /* the next, or the state of the random sequence */
+	uint32_t sectors; /* of each */
+	bool random;
+	int error; /* the first */
+	struct virtio_blk_request reqs[DEPTH_MAX];
+};
+
+static uint64_t next_sector(struct blk_job *job)
+{
+	uint32_t place = job->random ? bench_random(&job->place) : job->place++;
+
+	return (uint64_t)(place & (job->places - 1)) * job->sectors;
+}
+
+/* Submits @req at the next place, or counts it as over. */
+static void again(struct blk_job *job, struct virtio_blk_request *req)
+{
+	int err = 0;
+
+	if (job->todo && !job->error) {
+		job->todo--;
+		req->sector = next_sector(job);
+		err = virtio_blk_submit(job->blk, req);
+		if (!err)
+			return;
+	}
+	if (err && !job->error)
+		job->error = err;
+	if (--job->left == 0)
+		port_event_signal(&job->over);
+}
+
+static void done(struct virtio_blk_request *req)
+{
+	struct blk_job *job = req->priv;
+
+	if (req->status && !job->error)
+		job->error = req->status;
+	again(job, req);
+}
+
+static void fill_request(struct blk_job *job, struct virtio_blk_request *req, bool write, void *buf)
+{
+	req->op = write ? VIRTIO_BLK_WRITE : VIRTIO_BLK_READ;
+	req->buf = buf;
+	req->sectors = job->sectors;
+	req->done = done;
+	req->priv = job;
+}
+
+/* The largest power of two that is at most @x, which is above 0. */
+static uint32_t power_below(uint64_t x)
+{
+	uint32_t power = 1;
+
+	while (power < 1u << 30 && (uint64_t)power * 2 <= x)
+		power *= 2;
+	return power;
+}
+
+/* Starts all, waits until all are back. Returns 0 or a negative errno. */
+static int run(struct blk_job *job, unsigned int depth)
+{
+	int err;
+
+	for (unsigned int i = 0; i < depth; i++) {
+		job->todo--;
+		job->reqs[i].sector = next_sector(job);
+		err = virtio_blk_add(job->blk, &job->reqs[i]);
+		if (err) {
+			job->error = err;
+			job->left -= depth - i;
+			break;
+		}
+	}
+	virtio_blk_kick(job->blk);
+	err = job->left ? port_event_wait(&job->over, TIMEOUT_NS) : 0;
+	return err ? err : job->error;
+}
+
+/* Bytes from one buffer to the next. */
+static size_t stride(const struct blk_job *job)
+{
+	return ALIGN_UP((size_t)job->sectors * VIRTIO_BLK_SECTOR_SIZE + STAGGER, PAGE_SIZE);
+}
+
+static uint8_t *make_requests(struct blk_job *job, unsigned int depth, bool write)
+{
+	uint8_t *buffers = alloc_pages_exact(depth * stride(job));
+
+	for (unsigned int i = 0; buffers && i < depth; i++)
+		fill_request(job, &job->reqs[i], write, buffers + i * stride(job) + i % 64 * 64);
+	return buffers;
+}
+
+/* Fills in what the words say. 0, or a negative errno after the error was printed. */
+static int prepare(struct shell *sh, struct blk_job *job, char **argv)
+{
+	struct virtio_blk_info info;
+	uint64_t bytes;
+	int err = sh_number(sh, "bytes", argv[4], BYTES_MAX, &bytes);
+
+	if (err)
+		return err;
+	virtio_blk_get_info(job->blk, &info);
+	job->sectors = (uint32_t)bytes / VIRTIO_BLK_SECTOR_SIZE;
+	if (!job->sectors || bytes % VIRTIO_BLK_SECTOR_SIZE ||
+	    job->sectors > info.max_request_sectors || job->sectors > info.capacity_sectors)
+		return sh_error(sh, -EINVAL, "%s: not a number of sectors for one request",
+				argv[4]);
+	job->places = power_below(info.capacity_sectors / job->sectors);
+	job->random = strcmp(argv[3], "rand") == 0;
+	job->place = job->random ? 0x2545f491u : 0;
+	if ((strcmp(argv[2], "r") && strcmp(argv[2], "w")) ||
+	    (!job->random && strcmp(argv[3], "seq")))
+		return sh_error(sh, -EINVAL, "%s %s: not r|w rand|seq", argv[2], argv[3]);
+	return 0;
+}
+
+/* Does the job and prints what it cost. A disk that does not finish keeps what it may still use. */
+static int measure(struct shell *sh, struct blk_job *job, unsigned int depth, int argc, char **argv)
+{
+	uint8_t *buffers = make_requests(job, depth, strcmp(argv[2], "w") == 0);
+	const uint64_t n = job->todo;
+	struct bench bench;
+	int err;
+
+	if (!buffers)
+		return sh_error(sh, -ENOMEM, "buffers: %s", sh_strerror(-ENOMEM));
+	port_event_init(&job->over);
+	job->left = depth;
+	bench_begin(&bench, sh, virtio_blk_device(job->blk));
+	err = run(job, depth);
+	if (!err)
+		bench_end(&bench, n, argc, argv);
+	if (err == -ETIMEDOUT)
+		return sh_error(sh, err, "the disk does not finish");
+	free_pages_exact(buffers, depth * stride(job));
+	free(job);
+	return err ? sh_error(sh, err, "%s", sh_strerror(err)) : 0;
+}
+
+int bench_blk(struct shell *sh, int argc, char **argv)
+{
+	static const char *const waits[] = {"wfi", NULL};
+	struct bench_option options[] = {
+		{"qd", 1, 1, DEPTH_MAX, NULL},
+		{"n", 1000, 1, UINT32_MAX, NULL},
+		{"wait", 0, 0, 0, waits},
+		{0},
+	};
+	int number = command_device(sh, VIRTIO_ID_BLOCK, argv[1]);
+	struct blk_job *job;
+	int err;
+
+	if (number < 0)
+		return number;
+	err = bench_options(sh, options, 5, argc, argv);
+	if (err)
+		return err;
+	job = calloc(1, sizeof(*job));
+	if (!job)
+		return sh_error(sh, -ENOMEM, "%s", sh_strerror(-ENOMEM));
+	job->blk = virtio_blk_find((unsigned int)number);
+	job->todo = options[1].value;
+	err = prepare(sh, job, argv);
+	if (!err)
+		return measure(sh, job, (unsigned int)MIN(options[0].value, job->todo), argc, argv);
+	free(job);
+	return err;
+}
