@@ -349,6 +349,18 @@ $(B)/bench/ring: tests/bench/ring.c $(BENCH_RING) $(wildcard virtio/*.h lib/*.h)
 bench-ring: $(B)/bench/ring ## count what a buffer costs the driver, into docs/PERFORMANCE.md; fails over a bound
 	@$(PYTHON) tests/bench/ring.py $< --write docs/PERFORMANCE.md
 
+# A disk that does nothing, so that the job's cost is ours.
+JOB ?= blk 0 r rand 4096 qd=32 n=4000
+PROFILE_DEVICES := -blockdev null-co,node-name=d,size=1073741824 -device virtio-blk-device,drive=d
+
+$(B)/bench/trace_count: tests/bench/trace_count.c | deps
+	@mkdir -p $(@D)
+	@$(HOST_CC) -std=gnu11 -O2 $(WARNINGS) -o $@ $<
+
+.PHONY: profile
+profile: $(B)/bench/trace_count $(B)/$(ARCH)/vireo.elf ## where the instructions of a job go, by function: JOB='blk 0 r rand 4096 qd=1 n=1000'
+	@$(PYTHON) tests/bench/profile.py $< $(ARCH) '$(JOB)' $(PROFILE_DEVICES) $(QEMU_ARGS)
+
 # --- checks --------------------------------------------------------------------------------
 
 CHECKS := format layers warnings cppcheck analyzer tidy python conformance stack size

@@ -12,7 +12,6 @@
 
 #define ACTIONS	      128
 #define UNHANDLED_MAX 100000u /* in a row, until the line is masked */
-#define BATCH_MAX     64      /* interrupts served for one exception */
 
 struct irq_action {
 	irq_handler_t handler;
@@ -172,22 +171,18 @@ static void handle_line(int irq)
 
 void irq_handle(void)
 {
-	int served;
+	int irq;
 
 	if (!chip)
 		return;
 	handling = true;
-	/* The bound lets the interrupted code get on even where a line never falls silent. */
-	for (served = 0; served < BATCH_MAX; served++) {
-		int irq = chip->acknowledge();
-
-		if (irq < 0 || irq >= IRQ_LINES)
-			break;
+	irq = chip->acknowledge();
+	if (irq >= 0 && irq < IRQ_LINES) {
 		handle_line(irq);
 		chip->end(irq);
-	}
-	if (served == 0)
+	} else {
 		spurious++;
+	}
 	taken++;
 	handling = false;
 }

@@ -66,7 +66,8 @@ int __must_check request_irq(int irq, irq_handler_t handler, unsigned int flags,
 /* Removes the handler; the last one masks the line. Returns 0 or -ENOENT. Thread context. */
 int free_irq(int irq, void *dev_id);
 
-/* Serves all pending interrupts. Called by the exception vector with IRQs masked. */
+/* Serves the interrupt that is pending; where there are more, the CPU comes back at once. With IRQs masked: by the
+ * exception vector, and by who has woken up from WFI. */
 void irq_handle(void);
 
 /* True while a handler runs. */

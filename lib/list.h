@@ -43,6 +43,25 @@ static inline void list_del_init(struct list_head *node)
 	list_init(node);
 }
 
+/* Takes @node out; it is in no list then, and must not be taken out again. */
+static inline void list_del(struct list_head *node)
+{
+	node->prev->next = node->next;
+	node->next->prev = node->prev;
+}
+
+/* Moves all of @from, which is empty then, to the end of @to. */
+static inline void list_splice_tail_init(struct list_head *from, struct list_head *to)
+{
+	if (list_empty(from))
+		return;
+	from->next->prev = to->prev;
+	to->prev->next = from->next;
+	from->prev->next = to;
+	to->prev = from->prev;
+	list_init(from);
+}
+
 #define list_entry(ptr, type, member) container_of(ptr, type, member)
 
 #define list_for_each_entry(pos, head, member)                                                 \

@@ -12,18 +12,6 @@ void sg_init_table(struct scatterlist *sgl, unsigned int nents)
 	sgl[nents - 1].last = true;
 }
 
-void sg_init_one(struct scatterlist *sg, void *buf, uint32_t len)
-{
-	sg_init_table(sg, 1);
-	sg_set_buf(sg, buf, len);
-}
-
-void sg_set_buf(struct scatterlist *sg, void *buf, uint32_t len)
-{
-	sg->addr = buf;
-	sg->length = buf ? len : 0;
-}
-
 void sg_mark_end(struct scatterlist *sg)
 {
 	sg->last = true;

@@ -20,12 +20,21 @@ struct scatterlist {
 /* Clears @nents entries (at least 1) and marks the last of them. */
 void sg_init_table(struct scatterlist *sgl, unsigned int nents);
 
-/* Makes @sg a list of one entry: @len bytes (above 0) at @buf. An entry at NULL is empty, which no queue
- * takes. */
-void sg_init_one(struct scatterlist *sg, void *buf, uint32_t len);
+/* Points the entry @sg at @len bytes (above 0) at @buf; its end mark stays as it is. An entry at NULL is
+ * empty, which no queue takes. */
+static inline void sg_set_buf(struct scatterlist *sg, void *buf, uint32_t len)
+{
+	sg->addr = buf;
+	sg->length = buf ? len : 0;
+}
 
-/* Points the entry @sg at @len bytes (above 0) at @buf, in the same way; its end mark stays as it is. */
-void sg_set_buf(struct scatterlist *sg, void *buf, uint32_t len);
+/* Makes @sg a list of that one entry. */
+static inline void sg_init_one(struct scatterlist *sg, void *buf, uint32_t len)
+{
+	sg_set_buf(sg, buf, len);
+	sg->last = true;
+	sg->dma_address = 0;
+}
 
 /* Moves the end mark to @sg, so that a prefix of a larger table can be used. */
 void sg_mark_end(struct scatterlist *sg);

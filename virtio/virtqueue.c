@@ -127,6 +127,26 @@ int vring_add_inbuf_long(struct vring_virtqueue *vvq, struct scatterlist *sg, un
 	return num ? add(vvq, &buf, num) : -EINVAL;
 }
 
+int vring_add_prepared_long(struct vring_virtqueue *vvq, struct virtqueue_prepared *p, void *data)
+{
+	if (unlikely(vvq->broken))
+		return -EIO;
+	if (unlikely(!data))
+		return -EINVAL;
+	if (unlikely(!vvq->vq.num_free))
+		return no_room(vvq);
+	if (vvq->packed)
+		virtqueue_add_prepared_packed(vvq, p, data);
+	else
+		virtqueue_add_prepared_split(vvq, p, data);
+	return 0;
+}
+
+int virtqueue_add_prepared(struct virtqueue *vq, struct virtqueue_prepared *p, void *data)
+{
+	return to_vvq(vq)->ways.add_prepared(to_vvq(vq), p, data);
+}
+
 int virtqueue_add_sgs(struct virtqueue *vq, struct scatterlist *sgs[], unsigned int out_sgs,
 		      unsigned int in_sgs, void *data, gfp_t gfp)
 {
@@ -269,14 +289,12 @@ void *virtqueue_get_buf_ctx(struct virtqueue *vq, unsigned int *len, void **ctx)
 	return to_vvq(vq)->ways.get_buf_ctx(to_vvq(vq), len, ctx);
 }
 
-const struct vring_ways vring_long_ways = {
-	.add_outbuf = vring_add_outbuf_long,
-	.add_inbuf_ctx = vring_add_inbuf_long,
-	.add_sgs = add_sgs_long,
-	.kick = kick_long,
-	.get_buf = get_buf_long,
-	.get_buf_ctx = vring_get_buf_long,
-};
+#define WAYS                                                                                 \
+	{                                                                                    \
+		vring_add_outbuf_long, vring_add_inbuf_long, add_sgs_long,                   \
+			vring_add_prepared_long, kick_long, get_buf_long, vring_get_buf_long \
+	}
+const struct vring_ways vring_long_ways[2] = {WAYS, WAYS};
 
 unsigned int virtqueue_get_bufs(struct virtqueue *vq, void *data[], unsigned int len[],
 				unsigned int max)

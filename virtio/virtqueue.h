@@ -92,6 +92,45 @@ int __must_check virtqueue_add_inbuf_ctx(struct virtqueue *vq, struct scatterlis
 					 unsigned int num, void *data, void *ctx, gfp_t gfp);
 
 /*
+ * A buffer that is added again and again: its descriptors are written once, into a table in the driver's
+ * own memory (2.7.5.3, 2.8.7), and each add hands that table to the device. Only what has changed is
+ * written anew. The structure belongs to the device like the buffer itself, from add until the token
+ * comes back.
+ */
+#define VIRTQUEUE_PREPARED_MAX 4u
+
+struct virtqueue_prepared {
+	struct {
+		uint64_t addr;
+		uint32_t len;
+		uint16_t word[2]; /* split: flags, next; packed: id, flags */
+	} desc[VIRTQUEUE_PREPARED_MAX] __attribute__((aligned(16)));
+	/* Our record of it. */
+	uint32_t len[VIRTQUEUE_PREPARED_MAX];
+	uint32_t bytes;	  /* of the table */
+	uint32_t in_len;  /* bytes that the device may write */
+	unsigned int out; /* entries that it reads; the others it writes */
+};
+
+/*
+ * Prepares @p for @vq with @out entries that the device reads and @in entries that it writes, all from the
+ * list @sg. Returns 0; -EOPNOTSUPP where the queue has no tables, or memory must be mapped: then
+ * virtqueue_add_sgs() is the way; -EINVAL (no entry, an empty one, more than VIRTQUEUE_PREPARED_MAX, or
+ * 2^32 bytes). Good until the device is reset. Any context.
+ */
+int __must_check virtqueue_prepare(struct virtqueue *vq, struct virtqueue_prepared *p,
+				   struct scatterlist *sg, unsigned int out, unsigned int in);
+
+/* Points entry @i of @p, which is not in flight, at @len bytes (above 0) at @buf. What the device may write
+ * stays below 2^32 bytes. */
+void virtqueue_prepared_set(struct virtqueue *vq, struct virtqueue_prepared *p, unsigned int i,
+			    void *buf, uint32_t len);
+
+/* Adds it, as virtqueue_add_sgs() would. Returns 0, -ENOSPC, -EINVAL (no token), -EIO. */
+int __must_check virtqueue_add_prepared(struct virtqueue *vq, struct virtqueue_prepared *p,
+					void *data);
+
+/*
  * Publishes what was added, and returns whether the device wants to be notified. With
  * virtqueue_notify() in two steps, so that the notification, which is slow, can be sent after
  * the driver's lock has been dropped.

@@ -91,13 +91,13 @@ static void init_ring(struct vring_virtqueue *vvq)
 	else
 		vring_init_split(vvq, vvq->links);
 	vring_pool_fit(vvq);
+	vring_choose_ways(vvq);
 	if (vvq->callbacks) {
 		(void)virtqueue_enable_cb_prepare(&vvq->vq);
 	} else {
 		vvq->callbacks = true;
 		virtqueue_disable_cb(&vvq->vq);
 	}
-	vring_choose_ways(vvq);
 }
 
 /* --- making and freeing queues ---------------------------------------------------------------- */

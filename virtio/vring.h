@@ -111,12 +111,13 @@ struct vring_ways {
 			     void *data, void *ctx, gfp_t gfp);
 	int (*add_sgs)(struct vring_virtqueue *vvq, struct scatterlist *sgs[], unsigned int out_sgs,
 		       unsigned int in_sgs, void *data, gfp_t gfp);
+	int (*add_prepared)(struct vring_virtqueue *vvq, struct virtqueue_prepared *p, void *data);
 	bool (*kick)(struct vring_virtqueue *vvq);
 	void *(*get_buf)(struct vring_virtqueue *vvq, unsigned int *len);
 	void *(*get_buf_ctx)(struct vring_virtqueue *vvq, unsigned int *len, void **ctx);
 };
 
-extern const struct vring_ways vring_long_ways;
+extern const struct vring_ways vring_long_ways[2];
 /* By vvq->indirect, and by vvq->rearm. */
 extern const struct vring_ways vring_short_split[2][2], vring_short_packed[2][2];
 
@@ -133,7 +134,8 @@ struct vring_buffer {
 
 struct vring_virtqueue {
 	struct virtqueue vq;
-	struct vring_ways ways; /* a copy of one of the above: see vring_choose_ways() */
+	struct vring_ways ways;		 /* a copy of one of the above: see vring_choose_ways() */
+	const struct vring_ways *choice; /* ... without and, after it, with rearm */
 	/* What add_sgs is adding. A short way puts it here, that it need not keep in registers what only
 	 * the long way wants. */
 	struct vring_buffer adding;
@@ -204,18 +206,19 @@ static inline unsigned int vring_in_flight(const struct vring_virtqueue *vvq)
 static inline void vring_choose_ways(struct vring_virtqueue *vvq)
 {
 	if (vvq->broken || vvq->use_map || vvq->in_order || vvq->starved || vvq->pool.extra_in_use)
-		vvq->ways = vring_long_ways;
+		vvq->choice = vring_long_ways;
 	else
-		vvq->ways = (vvq->packed ? vring_short_packed
-					 : vring_short_split)[vvq->indirect][vvq->rearm];
+		vvq->choice = (vvq->packed ? vring_short_packed : vring_short_split)[vvq->indirect];
+	vvq->ways = vvq->choice[vvq->rearm];
 }
 
-/* Notes whether the driver wants interrupts. */
+/* Notes whether the driver wants interrupts. Of the ways only get_buf depends on that. */
 static inline void vring_want_callbacks(struct vring_virtqueue *vvq, bool wanted)
 {
 	vvq->callbacks = wanted;
 	vvq->rearm = wanted && vvq->event_idx;
-	vring_choose_ways(vvq);
+	vvq->ways.get_buf = vvq->choice[vvq->rearm].get_buf;
+	vvq->ways.get_buf_ctx = vvq->choice[vvq->rearm].get_buf_ctx;
 }
 
 /* --- helpers for the formats --------------------------------------------------------------- */
@@ -344,7 +347,14 @@ int vring_add_outbuf_long(struct vring_virtqueue *vvq, struct scatterlist *sg, u
 int vring_add_inbuf_long(struct vring_virtqueue *vvq, struct scatterlist *sg, unsigned int num,
 			 void *data, void *ctx, gfp_t gfp);
 int vring_add_adding_long(struct vring_virtqueue *vvq); /* adds vvq->adding */
+int vring_add_prepared_long(struct vring_virtqueue *vvq, struct virtqueue_prepared *p, void *data);
 void *vring_get_buf_long(struct vring_virtqueue *vvq, unsigned int *len, void **ctx);
+
+/* Adds the table @p; there is a free descriptor. */
+void virtqueue_add_prepared_split(struct vring_virtqueue *vvq, const struct virtqueue_prepared *p,
+				  void *data);
+void virtqueue_add_prepared_packed(struct vring_virtqueue *vvq, const struct virtqueue_prepared *p,
+				   void *data);
 
 bool virtqueue_kick_prepare_split(struct vring_virtqueue *vvq);
 bool virtqueue_kick_prepare_packed(struct vring_virtqueue *vvq);

@@ -210,6 +210,16 @@ int virtqueue_add_packed(struct vring_virtqueue *vvq, const struct vring_buffer 
 	return err;
 }
 
+void virtqueue_add_prepared_packed(struct vring_virtqueue *vvq, const struct virtqueue_prepared *p,
+				   void *data)
+{
+	uint16_t id = (uint16_t)vvq->pkd.first_id;
+
+	packed_add_prepared(vvq, p, data);
+	if (vvq->in_order)
+		vring_order_push(vvq, id);
+}
+
 bool virtqueue_kick_prepare_packed(struct vring_virtqueue *vvq)
 {
 	return packed_publish(vvq);

@@ -74,6 +74,23 @@ static __always_inline void packed_commit(struct vring_virtqueue *vvq, unsigned 
 	vvq->added++;
 }
 
+static __always_inline void packed_add_prepared(struct vring_virtqueue *vvq,
+						const struct virtqueue_prepared *prepared,
+						void *data)
+{
+	struct vring_packed *p = &vvq->pkd;
+	struct vring_packed_desc *desc = p->next_avail;
+	unsigned long id = p->first_id;
+
+	desc->addr = cpu_to_le64((uintptr_t)prepared->desc);
+	desc->len = cpu_to_le32(prepared->bytes);
+	desc->id = cpu_to_le16((uint16_t)id);
+	packed_write_head_flags(p, p->avail_flags | VRING_DESC_F_INDIRECT);
+	vvq->state[id].table = NULL;
+	vvq->state[id].in_len = prepared->in_len;
+	packed_commit(vvq, id, 1, p->next_avail + 1, data, NULL);
+}
+
 /* Whether the device asked for an event between the place @held and next_avail (2.8.10). */
 static __always_inline bool packed_wants_kick(const struct vring_virtqueue *vvq, uint32_t held)
 {

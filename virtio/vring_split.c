@@ -183,6 +183,16 @@ int virtqueue_add_split(struct vring_virtqueue *vvq, const struct vring_buffer *
 	return err;
 }
 
+void virtqueue_add_prepared_split(struct vring_virtqueue *vvq, const struct virtqueue_prepared *p,
+				  void *data)
+{
+	uint16_t head = (uint16_t)vvq->split.first_free;
+
+	split_add_prepared(vvq, p, data);
+	if (vvq->in_order)
+		vring_order_push(vvq, head);
+}
+
 bool virtqueue_kick_prepare_split(struct vring_virtqueue *vvq)
 {
 	return split_publish(vvq);

@@ -44,6 +44,20 @@ static __always_inline void split_commit(struct vring_virtqueue *vvq,
 	vvq->added++;
 }
 
+static __always_inline void split_add_prepared(struct vring_virtqueue *vvq,
+					       const struct virtqueue_prepared *p, void *data)
+{
+	struct vring_split *s = &vvq->split;
+	unsigned int head = s->first_free;
+	struct vring_desc_state *state = &vvq->state[head];
+
+	split_write_desc(vvq, &s->desc[head], (uintptr_t)p->desc, p->bytes, VRING_DESC_F_INDIRECT,
+			 0);
+	state->table = NULL;
+	state->in_len = p->in_len;
+	split_commit(vvq, state, 1, head, s->next[head], data, NULL);
+}
+
 /* Lets the device see what was added. Returns whether it wants to be notified. */
 static __always_inline bool split_publish(struct vring_virtqueue *vvq)
 {

@@ -189,6 +189,14 @@ static int add_sgs_indirect(struct vring_virtqueue *vvq, struct scatterlist *sgs
 	return add_direct_short(vvq, sgs, out_sgs, in_sgs, data, gfp);
 }
 
+static int add_prepared(struct vring_virtqueue *vvq, struct virtqueue_prepared *p, void *data)
+{
+	if (unlikely(!data || vvq->split.first_free > vvq->split.mask))
+		return vring_add_prepared_long(vvq, p, data);
+	split_add_prepared(vvq, p, data);
+	return 0;
+}
+
 /* --- notifying the device --------------------------------------------------------------------- */
 
 static bool kick_short_split(struct vring_virtqueue *vvq)
@@ -261,9 +269,10 @@ static void *get_buf_ctx_rearm(struct vring_virtqueue *vvq, unsigned int *len, v
 	return get(vvq, len, ctx, true);
 }
 
-#define WAYS(sgs, get)                                                                           \
-	{                                                                                        \
-		add_outbuf, add_inbuf_ctx, sgs, kick_short_split, get_buf##get, get_buf_ctx##get \
+#define WAYS(sgs, get)                                                                        \
+	{                                                                                     \
+		add_outbuf, add_inbuf_ctx, sgs, add_prepared, kick_short_split, get_buf##get, \
+			get_buf_ctx##get                                                      \
 	}
 const struct vring_ways vring_short_split[2][2] = {
 	{WAYS(add_sgs, ), WAYS(add_sgs, _rearm)},

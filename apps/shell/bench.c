@@ -104,14 +104,6 @@ int bench_options(struct shell *sh, struct bench_option *options, int first, int
 	return 0;
 }
 
-uint32_t bench_random(uint32_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 17;
-	*state ^= *state << 5;
-	return *state;
-}
-
 const struct command bench_commands[] = {
 	{"bench blk", "N r|w rand|seq BYTES [qd=N] [n=N] [wait=wfi|poll]",
 	 "count what requests cost", 4, SHELL_ARGS_MAX, bench_blk},

@@ -41,7 +41,15 @@ struct bench_option {
 int bench_options(struct shell *sh, struct bench_option *options, int first, int argc, char **argv);
 
 /* The next of a sequence that is the same in each run. */
-uint32_t bench_random(uint32_t *state);
+static inline uint32_t bench_random(uint32_t *state)
+{
+	uint32_t x = *state;
+
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	return *state = x;
+}
 
 /* `bench blk`, whose words are in argv[1..argc-1]. */
 int bench_blk(struct shell *sh, int argc, char **argv);

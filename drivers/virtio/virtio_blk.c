@@ -20,6 +20,7 @@ static void blk_work(struct work *work)
 /* Requests are aligned to cache lines, which port_alloc() does not promise. */
 static struct virtio_blk *blk_alloc(struct virtio_device *vdev)
 {
+	static unsigned long disks;
 	void *allocation = port_alloc(sizeof(struct virtio_blk) + BLK_ALIGNMENT - 1);
 	struct virtio_blk *blk = (void *)ALIGN_UP((uintptr_t)allocation, BLK_ALIGNMENT);
 
@@ -27,6 +28,7 @@ static struct virtio_blk *blk_alloc(struct virtio_device *vdev)
 		return NULL;
 	blk->allocation = allocation;
 	blk->vdev = vdev;
+	blk->number = ++disks;
 	blk->references = 1;
 	port_lock_init(&blk->lock);
 	list_init(&blk->sent);

@@ -44,7 +44,8 @@ struct virtio_blk_info {
 /*
  * A request. The caller owns the structure and the buffer, fills in the upper part and submits
  * it; both belong to the driver until @done is called. Wire parts are inside, so that nothing is
- * allocated: the structure must lie in memory that DMA can reach, not on a stack that is left.
+ * allocated: the structure must lie in memory that DMA can reach, not on a stack that is left. It is
+ * zeroed before its first use; what the driver keeps in it makes the next use cheaper.
  */
 struct virtio_blk_request {
 	enum virtio_blk_op op;
@@ -62,6 +63,14 @@ struct virtio_blk_request {
 
 	/* The driver's. */
 	struct list_head node;
+	/* Descriptors of this very structure, made ready for @prepared_op and for the disk of that number.
+	 * A copy, or a structure that was freed and allocated again, is not this one. */
+	const struct virtio_blk_request *prepared;
+	enum virtio_blk_op prepared_op;
+	uint32_t prepared_sectors;
+	const void *prepared_buf;
+	unsigned long prepared_disk;
+	struct virtqueue_prepared descs;
 	struct virtio_blk_outhdr header __attribute__((aligned(64)));
 	uint8_t device_status __attribute__((aligned(64)));
 };

@@ -37,6 +37,7 @@ struct virtio_blk {
 	struct port_lock lock;
 	struct virtio_blk_info info;
 	int error;		  /* 0: works; -EIO: failed; -ENODEV: removed */
+	unsigned long number;	  /* of no other disk, before or after */
 	bool frozen;		  /* being recovered: nothing goes into the ring */
 	bool stuck;		  /* it did not answer a reset, and may still write to our memory */
 	bool unkicked;		  /* buffers were added since the last kick */

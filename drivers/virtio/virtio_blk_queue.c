@@ -100,13 +100,14 @@ static void blk_fill_segments(const struct virtio_blk *blk, struct scatterlist *
 	}
 }
 
-/* Header, data, status, each in descriptors of its own, as a legacy device without ANY_LAYOUT
- * demands (5.2.6.4) and any other accepts. */
-static int blk_add_to_ring(struct virtio_blk *blk, struct virtio_blk_request *req)
+/*
+ * Header, data, status, each in descriptors of its own, as a legacy device without ANY_LAYOUT
+ * demands (5.2.6.4) and any other accepts. Data may take several.
+ */
+static int blk_add_lists(struct virtio_blk *blk, struct virtio_blk_request *req, uint32_t bytes)
 {
 	struct scatterlist header, data[VIRTIO_BLK_MAX_SEGS], status;
 	struct scatterlist *sgs[3];
-	const uint32_t bytes = blk_data_bytes(req);
 	unsigned int out = 0, in = 0;
 
 	sg_init_one(&header, &req->header, sizeof(req->header));
@@ -123,6 +124,42 @@ static int blk_add_to_ring(struct virtio_blk *blk, struct virtio_blk_request *re
 	sgs[out + in] = &status;
 	in++;
 	return virtqueue_add_sgs(blk->vq, sgs, out, in, req, GFP_ATOMIC);
+}
+
+/* Makes the descriptors of a read or write in one segment ready. Returns whether that can be done. */
+static bool blk_prepare(struct virtio_blk *blk, struct virtio_blk_request *req, uint32_t bytes)
+{
+	const unsigned int out = req->op == VIRTIO_BLK_WRITE ? 2 : 1;
+	struct scatterlist sg[3];
+
+	sg_init_table(sg, 3);
+	sg_set_buf(&sg[0], &req->header, sizeof(req->header));
+	sg_set_buf(&sg[1], req->buf, bytes);
+	sg_set_buf(&sg[2], &req->device_status, sizeof(req->device_status));
+	if (virtqueue_prepare(blk->vq, &req->descs, sg, out, 3 - out))
+		return false;
+	req->prepared = req;
+	req->prepared_op = req->op;
+	req->prepared_buf = req->buf;
+	req->prepared_sectors = req->sectors;
+	req->prepared_disk = blk->number;
+	return true;
+}
+
+static int blk_add_to_ring(struct virtio_blk *blk, struct virtio_blk_request *req)
+{
+	const uint32_t bytes = blk_data_bytes(req);
+
+	if (req->op > VIRTIO_BLK_WRITE || bytes > blk->info.size_max)
+		return blk_add_lists(blk, req, bytes);
+	if (req->prepared == req && req->prepared_op == req->op &&
+	    req->prepared_disk == blk->number) {
+		virtqueue_prepared_set(blk->vq, &req->descs, 1, req->buf, bytes);
+		req->prepared_buf = req->buf;
+		req->prepared_sectors = req->sectors;
+	} else if (!blk_prepare(blk, req, bytes))
+		return blk_add_lists(blk, req, bytes);
+	return virtqueue_add_prepared(blk->vq, &req->descs, req);
 }
 
 /* Returns 0, -EAGAIN (once something comes back, or recovery is over, there will be room), -ENOMEM,
@@ -167,10 +204,12 @@ static void blk_finish(struct virtio_blk *blk, struct virtio_blk_request *req, i
 	list_add_tail(&req->node, &blk->finished);
 }
 
-static int blk_start(struct virtio_blk *blk, struct virtio_blk_request *req)
+static __noinline int blk_start(struct virtio_blk *blk, struct virtio_blk_request *req)
 {
-	int err = virtio_blk_check_range(blk, req->op, req->sector, req->sectors);
+	int err = blk_check_fields(blk, req);
 
+	if (!err)
+		err = virtio_blk_check_range(blk, req->op, req->sector, req->sectors);
 	if (err)
 		return err;
 	if (req->op == VIRTIO_BLK_FLUSH && !blk->info.flush) {
@@ -188,17 +227,45 @@ static int blk_start(struct virtio_blk *blk, struct virtio_blk_request *req)
 	return 0;
 }
 
+/*
+ * What nearly every request is: a read or write within the disk, that was here before with the same
+ * buffer, while nothing waits. Then all but the place is as it was, and nothing can go wrong but that
+ * the ring is full. Returns whether @req was sent; if not, blk_start() finds out what is unusual.
+ */
+static __always_inline bool blk_send_again(struct virtio_blk *blk, struct virtio_blk_request *req)
+{
+	const struct virtio_blk_request *prepared = req->prepared;
+
+	if (unlikely(prepared != req || req->prepared_disk != blk->number ||
+		     req->prepared_op != req->op || req->prepared_buf != req->buf ||
+		     req->prepared_sectors != req->sectors || !req->done))
+		return false;
+	if (unlikely(req->sector + req->sectors > blk->info.capacity_sectors ||
+		     req->sector > blk->info.capacity_sectors))
+		return false;
+	if (unlikely(blk->frozen || !list_empty(&blk->pending)))
+		return false;
+	req->header.sector = cpu_to_virtio64(blk->vdev, req->sector);
+	req->device_status = BLK_STATUS_UNWRITTEN;
+	if (unlikely(virtqueue_add_prepared(blk->vq, &req->descs, req)))
+		return false;
+	blk->unkicked = true;
+	list_add_tail(&req->node, &blk->sent);
+	return true;
+}
+
+static __always_inline int blk_add(struct virtio_blk *blk, struct virtio_blk_request *req)
+{
+	if (unlikely(blk->error))
+		return blk->error;
+	return likely(blk_send_again(blk, req)) ? 0 : blk_start(blk, req);
+}
+
 int virtio_blk_add(struct virtio_blk *blk, struct virtio_blk_request *req)
 {
-	unsigned long state;
-	int err = blk_check_fields(blk, req);
+	unsigned long state = port_lock(&blk->lock);
+	int err = blk_add(blk, req);
 
-	if (err)
-		return err;
-	state = port_lock(&blk->lock);
-	err = blk->error;
-	if (!err)
-		err = blk_start(blk, req);
 	port_unlock(&blk->lock, state);
 	return err;
 }
@@ -214,10 +281,12 @@ void virtio_blk_kick(struct virtio_blk *blk)
 
 int virtio_blk_submit(struct virtio_blk *blk, struct virtio_blk_request *req)
 {
-	int err = virtio_blk_add(blk, req);
+	unsigned long state = port_lock(&blk->lock);
+	int err = blk_add(blk, req);
+	bool notify = !err && !blk->completing && blk_kick_prepare(blk);
 
-	if (!err)
-		virtio_blk_kick(blk);
+	port_unlock(&blk->lock, state);
+	blk_notify(blk, notify);
 	return err;
 }
 
@@ -251,7 +320,7 @@ static void blk_collect(struct virtio_blk *blk)
 	unsigned int len;
 
 	while ((req = virtqueue_get_buf(blk->vq, &len)) != NULL) {
-		list_del_init(&req->node);
+		list_del(&req->node);
 		blk_finish(blk, req, blk_result(blk, req, len));
 	}
 }
@@ -280,23 +349,13 @@ static void blk_send_pending(struct virtio_blk *blk)
 	}
 }
 
-static void blk_move_all(struct list_head *from, struct list_head *to)
-{
-	while (!list_empty(from)) {
-		struct list_head *node = from->next;
-
-		list_del_init(node);
-		list_add_tail(node, to);
-	}
-}
-
 /* The request is its owner's again as soon as done() is called. */
 static void blk_call_done(struct list_head *over)
 {
 	while (!list_empty(over)) {
 		struct virtio_blk_request *req = blk_first(over);
 
-		list_del_init(&req->node);
+		list_del(&req->node);
 		req->done(req);
 	}
 }
@@ -313,7 +372,7 @@ static void blk_begin_round(struct virtio_blk *blk, struct list_head *over)
 		blk_collect(blk);
 		blk_send_pending(blk);
 	}
-	blk_move_all(&blk->finished, over);
+	list_splice_tail_init(&blk->finished, over);
 	notify = blk_kick_prepare(blk);
 	blk->completing++;
 	port_unlock(&blk->lock, state);
@@ -358,15 +417,19 @@ static void blk_take_back(struct virtio_blk *blk)
 {
 	while (blk->vq && virtqueue_detach_unused_buf(blk->vq))
 		;
-	blk_move_all(&blk->pending, &blk->sent);
-	blk_move_all(&blk->sent, &blk->pending);
+	list_splice_tail_init(&blk->pending, &blk->sent);
+	list_splice_tail_init(&blk->sent, &blk->pending);
 }
 
 static void blk_end_those_given_up(struct virtio_blk *blk)
 {
-	struct virtio_blk_request *req, *next;
+	struct list_head *node, *next;
 
-	list_for_each_entry_safe (req, next, &blk->pending, node) {
+	/* By nodes: the list's head is in no request, whose alignment it would not have. */
+	for (node = blk->pending.next; node != &blk->pending; node = next) {
+		struct virtio_blk_request *req = list_entry(node, struct virtio_blk_request, node);
+
+		next = node->next;
 		if (!virtio_blk_sync_gave_up(blk, req))
 			continue;
 		list_del_init(&req->node);
@@ -409,7 +472,7 @@ void virtio_blk_end_all(struct virtio_blk *blk, int error)
 		list_del_init(&req->node);
 		blk_finish(blk, req, error);
 	}
-	blk_move_all(&blk->finished, &over);
+	list_splice_tail_init(&blk->finished, &over);
 	port_unlock(&blk->lock, state);
 	blk_call_done(&over);
 }

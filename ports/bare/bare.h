@@ -1,28 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The port to the bare machine: virtio/port.h on one CPU, with interrupts as the only concurrency,
- * and the way from boot/ to the image's main(). An image's main loop is:
- *
- *	for (;;) {
- *		if (nothing_to_do())
- *			bare_idle(UINT64_MAX);
- *	}
+ * and the way from boot/ to the image's main(). An image's main loop waits with port_event_wait(), which
+ * runs work items meanwhile.
  */
 #ifndef PORTS_BARE_BARE_H
 #define PORTS_BARE_BARE_H
 
 #include "lib/device.h"
+#include "lib/timer.h"
 
 /*
- * Gives the time away until there may be something to do: runs the work items that wait, or
- * else sleeps until an interrupt was handled or @deadline_ns (ns since boot; UINT64_MAX: never)
- * has come. It may return early, so the caller looks again at what it waits for.
+ * A wait for something that an interrupt or a work item brings:
  *
- * No wake-up is lost: if any interrupt was handled since the last return from here, it returns at
- * once. The condition must be looked at after that last return, with no other wait in between.
- * Thread context, IRQs enabled.
+ *	bare_wait_begin(&wait, deadline_ns);
+ *	while (nothing_has_come() && bare_wait(&wait))
+ *		;
+ *	bare_wait_end(&wait);
+ *
+ * bare_wait() runs what work there is, or sleeps until an interrupt has been served. It may return early,
+ * and returns false once the deadline (ns since boot; UINT64_MAX: none) has passed. No wake-up is lost: if
+ * any interrupt was handled since its last return, it returns at once. Thread context, IRQs enabled.
  */
-void bare_idle(uint64_t deadline_ns);
+struct bare_wait {
+	struct timer timer;
+	uint64_t deadline_ns;
+	bool over, armed;
+};
+
+void bare_wait_begin(struct bare_wait *wait, uint64_t deadline_ns);
+bool bare_wait(struct bare_wait *wait);
+void bare_wait_end(struct bare_wait *wait);
 
 /*
  * Reads the boot options dma= and swiotlb=, and makes the pool where devices are to use one.

@@ -3,39 +3,52 @@
  * Sleeping without losing a wake-up. A handler may run after the caller has looked at its condition
  * and before the CPU sleeps. So with IRQs masked we compare the number of interrupts taken with the
  * number at the last return, and sleep only where it is the same; WFI wakes for a masked interrupt
- * too, so none can slip in between. The deadline is an ordinary timer, whose interrupt wakes us.
+ * too, so none can slip in between. What woke us is served right here, while IRQs are still masked:
+ * that saves the exception. The deadline is an ordinary timer, which is set once for the whole wait.
  */
 #include <arch/cpu.h>
 #include "lib/irq.h"
-#include "lib/timer.h"
 #include "lib/work.h"
 #include "ports/bare/bare.h"
 
 static unsigned long seen_count;
 
-/* The interrupt itself is the wake-up. */
-static void wake(struct timer *timer)
+static void time_is_up(struct timer *timer)
 {
-	(void)timer;
+	container_of(timer, struct bare_wait, timer)->over = true;
 }
 
-static void sleep_until(uint64_t deadline_ns)
+void bare_wait_begin(struct bare_wait *wait, uint64_t deadline_ns)
 {
-	bool bounded = deadline_ns != UINT64_MAX;
-	unsigned long flags = irq_save();
-	struct timer timer;
+	timer_init(&wait->timer, time_is_up);
+	wait->deadline_ns = deadline_ns;
+	wait->over = false;
+	wait->armed = false;
+}
 
-	timer_init(&timer, wake);
-	if (bounded)
-		timer_start(&timer, deadline_ns);
-	if (irq_taken_count() == seen_count)
+void bare_wait_end(struct bare_wait *wait)
+{
+	if (wait->armed)
+		timer_cancel(&wait->timer);
+}
+
+static void sleep_for_an_interrupt(struct bare_wait *wait)
+{
+	unsigned long flags;
+
+	if (!wait->armed && wait->deadline_ns != UINT64_MAX) {
+		timer_start(&wait->timer, wait->deadline_ns);
+		wait->armed = true;
+	}
+	flags = irq_save();
+	if (irq_taken_count() == seen_count) {
 		wait_for_interrupt();
+		irq_handle();
+	}
 	irq_restore(flags);
-	if (bounded)
-		timer_cancel(&timer);
 }
 
-void bare_idle(uint64_t deadline_ns)
+bool bare_wait(struct bare_wait *wait)
 {
 	static bool in_work;
 
@@ -44,8 +57,11 @@ void bare_idle(uint64_t deadline_ns)
 		in_work = true;
 		work_run();
 		in_work = false;
-	} else if (!deadline_passed(deadline_ns)) {
-		sleep_until(deadline_ns);
+		/* Items that follow one another must not hide that time is up. */
+		wait->over = wait->over || deadline_passed(wait->deadline_ns);
+	} else {
+		sleep_for_an_interrupt(wait);
 	}
 	seen_count = irq_taken_count();
+	return !*(volatile bool *)&wait->over;
 }

@@ -63,13 +63,15 @@ void port_event_signal(struct port_event *event)
 
 int port_event_wait(struct port_event *event, uint64_t timeout_ns)
 {
-	uint64_t deadline = deadline_after(timeout_ns);
+	struct bare_wait wait;
+	bool in_time = true;
 
-	while (!event->signalled) {
-		if (deadline_passed(deadline))
-			return -ETIMEDOUT;
-		bare_idle(deadline);
-	}
+	bare_wait_begin(&wait, deadline_after(timeout_ns));
+	while (!event->signalled && in_time)
+		in_time = bare_wait(&wait);
+	bare_wait_end(&wait);
+	if (!event->signalled)
+		return -ETIMEDOUT;
 	event->signalled = false;
 	return 0;
 }

@@ -56,10 +56,13 @@ static void raise_line(int irq)
 /* As the exception vector does, with IRQs masked. */
 static void take(void)
 {
-	unsigned long state = irq_save();
+	/* As a CPU does: again while a line is pending. */
+	do {
+		unsigned long state = irq_save();
 
-	irq_handle();
-	irq_restore(state);
+		irq_handle();
+		irq_restore(state);
+	} while (pending_next < pending_count);
 	if (pending_next == pending_count)
 		pending_next = pending_count = 0;
 }
@@ -207,20 +210,23 @@ static void a_line_that_nobody_claims_for_ever_is_masked(void **state)
 	assert_int_equal(free_irq(45, &a), 0);
 }
 
-static void a_line_that_never_falls_silent_lets_the_rest_run(void **state)
+/* More than one at a time would cost a look at the controller after each that finds nothing. */
+static void one_exception_serves_one_interrupt(void **state)
 {
 	struct sharer a = {IRQ_HANDLED, 0};
-	unsigned int i;
+	unsigned long spurious = irq_spurious_count(), flags = irq_save();
 
 	(void)state;
 	assert_int_equal(request_irq(46, handler, 0, "a", &a), 0);
-	for (i = 0; i < 200; i++)
-		raise_line(46);
-	take();
-	assert_in_range(a.calls, 1, 199);
-	while (pending_count)
-		take();
-	assert_int_equal(a.calls, 200);
+	raise_line(46);
+	raise_line(46);
+	irq_handle();
+	assert_int_equal(a.calls, 1);
+	assert_int_equal(ended, 1);
+	irq_handle();
+	assert_int_equal(a.calls, 2);
+	irq_restore(flags);
+	assert_int_equal(irq_spurious_count(), spurious);
 	assert_int_equal(free_irq(46, &a), 0);
 }
 
@@ -283,7 +289,7 @@ int main(void)
 		IRQ_TEST(bad_arguments_are_refused),
 		IRQ_TEST(an_interrupt_that_nobody_claims_is_counted),
 		IRQ_TEST(a_line_that_nobody_claims_for_ever_is_masked),
-		IRQ_TEST(a_line_that_never_falls_silent_lets_the_rest_run),
+		IRQ_TEST(one_exception_serves_one_interrupt),
 		IRQ_TEST(handlers_are_visited_in_the_order_of_lines),
 		IRQ_TEST(handlers_run_out_and_come_back),
 	};

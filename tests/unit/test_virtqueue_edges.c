@@ -182,6 +182,124 @@ static void a_length_without_the_write_flag_does_no_harm(void **state)
 	write_flag = VRING_DESC_F_WRITE;
 }
 
+/* --- prepared buffers -------------------------------------------------------------------------- */
+
+/* Prepares @out and @in entries of 8 bytes. */
+static int prepare(struct virtqueue_prepared *p, unsigned int out, unsigned int in)
+{
+	struct scatterlist sg[5];
+
+	sg_init_table(sg, MAX(out + in, 1u));
+	for (unsigned int i = 0; i < out + in; i++)
+		sg_set_buf(&sg[i], memory + 8 * i, 8);
+	return virtqueue_prepare(vq, p, sg, out, in);
+}
+
+/* What the device sees at the ring's first place, which is free: a table of @entries of 16 bytes. */
+static void expect_table(bool packed, const struct virtqueue_prepared *p, unsigned int entries)
+{
+	const uint64_t *ring = (void *)(uintptr_t)virtqueue_get_desc_addr(vq);
+	const uint16_t *words = (const uint16_t *)ring;
+
+	assert_int_equal(ring[0], (uintptr_t)p->desc);
+	assert_int_equal((uint32_t)ring[1], 16 * entries);
+	assert_int_equal(words[packed ? 7 : 6] & 7, VRING_DESC_F_INDIRECT);
+}
+
+static void a_prepared_buffer_goes_there_and_back_with_what_was_changed(void **state)
+{
+	static struct virtqueue_prepared p;
+	unsigned int len;
+
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++) {
+		const bool packed = i & 1, in_order = i & 2;
+		const struct vring_desc *split_desc = (const void *)p.desc;
+		const struct vring_packed_desc *packed_desc = (const void *)p.desc;
+
+		make(packed,
+		     BIT_ULL(VIRTIO_F_INDIRECT_DESC) | (in_order ? BIT_ULL(VIRTIO_F_IN_ORDER) : 0));
+		assert_int_equal(prepare(&p, 1, 2), 0);
+		virtqueue_prepared_set(vq, &p, 1, memory + 32, 20);
+		assert_int_equal(virtqueue_add_prepared(vq, &p, memory), 0);
+		assert_int_equal(vq->num_free, SIZE - 1);
+		virtqueue_kick(vq);
+		expect_table(packed, &p, 3);
+		for (unsigned int e = 0; e < 3; e++) {
+			assert_int_equal(split_desc[e].addr,
+					 (uintptr_t)(e == 1 ? memory + 32 : memory + 8 * e));
+			assert_int_equal(split_desc[e].len, e == 1 ? 20 : 8);
+			if (packed) {
+				assert_int_equal(packed_desc[e].flags, e ? VRING_DESC_F_WRITE : 0);
+				continue;
+			}
+			assert_int_equal(split_desc[e].flags,
+					 (e ? VRING_DESC_F_WRITE : 0) |
+						 (e < 2 ? VRING_DESC_F_NEXT : 0));
+			if (e < 2)
+				assert_int_equal(split_desc[e].next, e + 1);
+		}
+		device_returns(packed, 0, 28, 1); /* all that it may write */
+		assert_ptr_equal(virtqueue_get_buf(vq, &len), memory);
+		assert_int_equal(len, 28);
+		assert_int_equal(end(), 0);
+	}
+}
+
+static void a_device_cannot_write_more_than_was_prepared(void **state)
+{
+	static struct virtqueue_prepared p;
+	unsigned int len;
+
+	(void)state;
+	for (unsigned int packed = 0; packed < 2; packed++) {
+		make(packed, BIT_ULL(VIRTIO_F_INDIRECT_DESC));
+		assert_int_equal(prepare(&p, 2, 1), 0);
+		virtqueue_prepared_set(vq, &p, 1, memory, 64); /* read by the device */
+		virtqueue_prepared_set(vq, &p, 2, memory, 4);
+		assert_int_equal(virtqueue_add_prepared(vq, &p, memory), 0);
+		virtqueue_kick(vq);
+		device_returns(packed, 0, 5, 1);
+		assert_null(virtqueue_get_buf(vq, &len));
+		assert_true(virtqueue_is_broken(vq));
+		assert_int_equal(virtqueue_add_prepared(vq, &p, memory), -EIO);
+		assert_int_equal(end(), 1);
+	}
+}
+
+static void what_cannot_be_prepared_is_refused(void **state)
+{
+	static struct virtqueue_prepared p[SIZE + 1];
+	struct scatterlist sg[2];
+
+	(void)state;
+	for (unsigned int packed = 0; packed < 2; packed++) {
+		make(packed, 0);
+		assert_int_equal(prepare(p, 1, 1), -EOPNOTSUPP);
+		assert_int_equal(end(), 0);
+
+		make(packed, BIT_ULL(VIRTIO_F_INDIRECT_DESC));
+		assert_int_equal(prepare(p, 0, 0), -EINVAL);
+		assert_int_equal(prepare(p, 2, VIRTQUEUE_PREPARED_MAX - 1), -EINVAL);
+		sg_init_table(sg, 2);
+		sg_set_buf(&sg[0], memory, UINT32_MAX);
+		sg_set_buf(&sg[1], NULL, 8);
+		assert_int_equal(virtqueue_prepare(vq, p, sg, 1, 1), -EINVAL);
+		sg_set_buf(&sg[1], memory, 8); /* 2^32 bytes and more */
+		assert_int_equal(virtqueue_prepare(vq, p, sg, 1, 1), -EINVAL);
+		assert_int_equal(virtqueue_prepare(vq, p, sg, 1, 0), -EINVAL); /* there is more */
+
+		for (unsigned int i = 0; i < SIZE; i++) {
+			assert_int_equal(prepare(&p[i], 1, 1), 0);
+			assert_int_equal(virtqueue_add_prepared(vq, &p[i], NULL), -EINVAL);
+			assert_int_equal(virtqueue_add_prepared(vq, &p[i], &p[i]), 0);
+		}
+		assert_int_equal(prepare(&p[SIZE], 1, 1), 0);
+		assert_int_equal(virtqueue_add_prepared(vq, &p[SIZE], p), -ENOSPC);
+		assert_int_equal(end(), SIZE);
+	}
+}
+
 /* The queue goes the long way while such a table is in use; else it would never come back. */
 static void a_table_made_on_demand_serves_again(void **state)
 {
@@ -397,6 +515,9 @@ int main(void)
 		TEST(a_buffer_that_is_none_is_refused),
 		TEST(a_lie_breaks_the_queue_on_the_short_way_too),
 		TEST(a_length_without_the_write_flag_does_no_harm),
+		TEST(a_prepared_buffer_goes_there_and_back_with_what_was_changed),
+		TEST(a_device_cannot_write_more_than_was_prepared),
+		TEST(what_cannot_be_prepared_is_refused),
 		TEST(a_table_made_on_demand_serves_again),
 		TEST(a_queue_that_breaks_while_it_is_drained_has_no_room),
 		TEST(a_buffer_comes_back_by_each_call),
