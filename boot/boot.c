@@ -4,6 +4,7 @@
  * unaligned accesses, no C library. After it there is the image and the device tree; after
  * memory_map_ram() all RAM.
  */
+#include <arch/counter.h>
 #include "boot/boot.h"
 #include "boot/cpu.h"
 #include "boot/image.h"
@@ -15,6 +16,12 @@
 /* Filled in by start.S. */
 unsigned int boot_mode;
 uint64_t boot_ticks;
+uint64_t machine_marks[MACHINE_MARKS];
+
+void machine_set_mark(enum machine_mark mark)
+{
+	machine_marks[mark] = counter_read();
+}
 
 const char *machine_boot_mode(void)
 {
@@ -35,6 +42,7 @@ void boot_main(uintptr_t fdt)
 	const char *missing = cpu_mmu_missing();
 	size_t fdt_size = 0;
 
+	machine_set_mark(MACHINE_MARK_C);
 	if (missing)
 		panic("%s", missing);
 	if (memory_map_image())
@@ -42,6 +50,7 @@ void boot_main(uintptr_t fdt)
 	if (memory_map_fdt(fdt, &fdt_size))
 		panic("no device tree, or it lies where the image belongs");
 	cpu_mmu_on(mmu_root());
+	machine_set_mark(MACHINE_MARK_MMU);
 
 	if (dt_init((const void *)fdt))
 		panic("the device tree at 0x%lx is malformed", (unsigned long)fdt);

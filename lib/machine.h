@@ -48,4 +48,17 @@ const char *machine_boot_mode(void);
 /* The counter at reset, stored by start.S: the moment at which clock_ns() is 0. */
 extern uint64_t boot_ticks;
 
+/* The steps from reset to a shell, and the counter at each; 0 where it has not come. */
+enum machine_mark {
+	MACHINE_MARK_C,	      /* the first line of C, the MMU off */
+	MACHINE_MARK_MMU,     /* MMU and caches on */
+	MACHINE_MARK_DEVICES, /* every device probed; main() begins */
+	MACHINE_MARK_PROMPT,  /* the first command can be taken */
+	MACHINE_MARKS,
+};
+extern uint64_t machine_marks[MACHINE_MARKS];
+
+/* Stores the counter as @mark. Any context, also before there is a clock. */
+void machine_set_mark(enum machine_mark mark);
+
 #endif

@@ -49,6 +49,11 @@ static uint64_t apply_scale(uint64_t value, struct scale scale)
 	       (((uint64_t)low * scale.fraction) >> 32);
 }
 
+uint64_t clock_ticks_to_ns(uint64_t ticks)
+{
+	return hw ? apply_scale(ticks, ns_per_tick) : 0;
+}
+
 uint64_t clock_ns(void)
 {
 	if (!hw)

@@ -24,6 +24,9 @@ void timer_interrupt(void);
 /* Nanoseconds since boot; 0 before there is a clock. Any context. */
 uint64_t clock_ns(void);
 
+/* The nanoseconds of @ticks of the clock's counter; 0 before there is a clock. Any context. */
+uint64_t clock_ticks_to_ns(uint64_t ticks);
+
 /* The moment @timeout_ns from now; it saturates. UINT64_MAX means never. Any context. */
 uint64_t deadline_after(uint64_t timeout_ns);
 

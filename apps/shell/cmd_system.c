@@ -20,13 +20,6 @@
 /* linker.ld's; the rest of the image's bounds is in machine_memory(). */
 extern char text_end[], rodata_start[], data_start[];
 
-static uint64_t boot_done_ns;
-
-void system_mark_boot(void)
-{
-	boot_done_ns = clock_ns();
-}
-
 static void print_help(struct shell *sh, const struct command *command)
 {
 	size_t used = strlen(command->name) + 1 + strlen(command->args);
@@ -117,7 +110,8 @@ static int uptime(struct shell *sh, int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	print_time(sh, "up ", clock_ns());
-	print_time(sh, ", booted in ", boot_done_ns);
+	print_time(sh, ", booted in ",
+		   clock_ticks_to_ns(machine_marks[MACHINE_MARK_DEVICES] - boot_ticks));
 	sh_puts(sh, "\n");
 	return 0;
 }

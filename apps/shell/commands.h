@@ -34,7 +34,4 @@ int command_device(struct shell *sh, uint32_t device_id, const char *number);
 /* Reads the boot options ip= and gw=, and complains about bad ones on @sh. At start, once. */
 void net_read_options(struct shell *sh);
 
-/* How long the boot took, for uptime. At start, once. */
-void system_mark_boot(void);
-
 #endif

@@ -97,7 +97,6 @@ int main(void)
 {
 	struct tty *serial = tty_system();
 
-	system_mark_boot();
 	port_event_init(&input_event);
 	if (serial)
 		add_shell(serial, SERIAL_STALL_NS);
@@ -107,6 +106,7 @@ int main(void)
 	print_banner(shells[0]);
 	net_read_options(shells[0]);
 	bootargs_unknown(report_unknown);
+	machine_set_mark(MACHINE_MARK_PROMPT);
 	run_boot_commands(shells[0]);
 	for (unsigned int i = 0; i < shell_count; i++)
 		shell_start(shells[i]);

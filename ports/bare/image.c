@@ -65,5 +65,6 @@ int image_main(void)
 	virtio_rng_init();
 	if (dma_usable)
 		bare_virtio_mmio_probe();
+	machine_set_mark(MACHINE_MARK_DEVICES);
 	return main();
 }
