@@ -8,7 +8,9 @@
 
 #define IP_HEADER_LEN	20u
 #define IP_PROTO_ICMP	1u
+#define IP_PROTO_UDP	17u
 #define ICMP_HEADER_LEN 8u
+#define UDP_HEADER_LEN	8u
 #define ICMP_ECHO_REPLY 0u
 #define ICMP_ECHO	8u
 
@@ -78,23 +80,32 @@ bool arp_parse(const uint8_t *frame, unsigned int len, struct arp_packet *arp)
 	return true;
 }
 
-void echo_build(uint8_t frame[ECHO_FRAME_LEN], const uint8_t to[ETH_ADDRESS_LEN],
-		const uint8_t from[ETH_ADDRESS_LEN], const struct echo_packet *echo)
+/* An IPv4 header in front of @len bytes of @protocol. */
+static uint8_t *put_ip(uint8_t *ip, uint8_t protocol, unsigned int len, uint16_t id,
+		       uint32_t source, uint32_t target)
 {
-	uint8_t *ip = put_eth(frame, to, from, ETH_P_IP);
-	uint8_t *icmp = ip + IP_HEADER_LEN;
 	uint8_t *p = ip;
 
 	*p++ = 0x45; /* version 4, a header of five words */
 	*p++ = 0;
-	p = put_be16(p, IP_HEADER_LEN + ECHO_MESSAGE_LEN);
-	p = put_be16(p, echo->seq); /* identification */
-	p = put_be16(p, 0x4000);    /* do not fragment */
-	*p++ = 64;		    /* hops */
-	*p++ = IP_PROTO_ICMP;
+	p = put_be16(p, (uint16_t)(IP_HEADER_LEN + len));
+	p = put_be16(p, id);
+	p = put_be16(p, 0x4000); /* do not fragment */
+	*p++ = 64;		 /* hops */
+	*p++ = protocol;
 	p = put_be16(p, 0);
-	(void)put_be32(put_be32(p, echo->source_ip), echo->target_ip);
+	p = put_be32(put_be32(p, source), target);
 	(void)put_be16(ip + 10, inet_checksum(ip, IP_HEADER_LEN));
+	return p;
+}
+
+void echo_build(uint8_t frame[ECHO_FRAME_LEN], const uint8_t to[ETH_ADDRESS_LEN],
+		const uint8_t from[ETH_ADDRESS_LEN], const struct echo_packet *echo)
+{
+	uint8_t *ip = put_eth(frame, to, from, ETH_P_IP);
+	uint8_t *icmp = put_ip(ip, IP_PROTO_ICMP, ECHO_MESSAGE_LEN, echo->seq, echo->source_ip,
+			       echo->target_ip);
+	uint8_t *p;
 
 	icmp[0] = ICMP_ECHO;
 	icmp[1] = 0;
@@ -105,8 +116,10 @@ void echo_build(uint8_t frame[ECHO_FRAME_LEN], const uint8_t to[ETH_ADDRESS_LEN]
 	(void)put_be16(icmp + 2, inet_checksum(icmp, ECHO_MESSAGE_LEN));
 }
 
-/* The ICMP message in @frame and its length, or NULL where there is no whole one. */
-static const uint8_t *icmp_message(const uint8_t *frame, unsigned int len, unsigned int *icmp_len)
+/* What the IPv4 packet in @frame carries and its length, or NULL where it is no whole packet of
+ * @protocol with @least bytes. */
+static const uint8_t *ip_payload(const uint8_t *frame, unsigned int len, uint8_t protocol,
+				 unsigned int least, unsigned int *payload_len)
 {
 	const uint8_t *ip = frame + ETH_HEADER_LEN;
 	unsigned int header, total;
@@ -115,21 +128,21 @@ static const uint8_t *icmp_message(const uint8_t *frame, unsigned int len, unsig
 		return NULL;
 	header = (ip[0] & 15u) * 4;
 	total = get_be16(ip + 2); /* the frame may be longer: padding */
-	if (ip[0] >> 4 != 4 || header < IP_HEADER_LEN || total < header + ICMP_HEADER_LEN ||
+	if (ip[0] >> 4 != 4 || header < IP_HEADER_LEN || total < header + least ||
 	    total > len - ETH_HEADER_LEN)
 		return NULL;
-	if (inet_checksum(ip, header) != 0 || ip[9] != IP_PROTO_ICMP)
+	if (inet_checksum(ip, header) != 0 || ip[9] != protocol)
 		return NULL;
 	if (get_be16(ip + 6) & 0x3fff) /* more fragments, or not the first */
 		return NULL;
-	*icmp_len = total - header;
+	*payload_len = total - header;
 	return ip + header;
 }
 
 bool echo_reply_parse(const uint8_t *frame, unsigned int len, struct echo_packet *echo)
 {
 	unsigned int icmp_len;
-	const uint8_t *icmp = icmp_message(frame, len, &icmp_len);
+	const uint8_t *icmp = ip_payload(frame, len, IP_PROTO_ICMP, ICMP_HEADER_LEN, &icmp_len);
 
 	if (!icmp || icmp[0] != ICMP_ECHO_REPLY || icmp[1] != 0)
 		return false;
@@ -141,4 +154,33 @@ bool echo_reply_parse(const uint8_t *frame, unsigned int len, struct echo_packet
 	echo->seq = get_be16(icmp + 6);
 	echo->len = icmp_len;
 	return true;
+}
+
+void udp_build(uint8_t *frame, unsigned int len, const uint8_t to[ETH_ADDRESS_LEN],
+	       const uint8_t from[ETH_ADDRESS_LEN], const struct udp_packet *udp)
+{
+	unsigned int udp_len = len - ETH_HEADER_LEN - IP_HEADER_LEN;
+	uint8_t *p = put_ip(put_eth(frame, to, from, ETH_P_IP), IP_PROTO_UDP, udp_len, 0,
+			    udp->source_ip, udp->target_ip);
+
+	p = put_be16(put_be16(p, udp->source_port), udp->target_port);
+	(void)put_be16(put_be16(p, (uint16_t)udp_len), 0);
+}
+
+int udp_parse(const uint8_t *frame, unsigned int len, struct udp_packet *udp)
+{
+	unsigned int carried;
+	const uint8_t *p = ip_payload(frame, len, IP_PROTO_UDP, UDP_HEADER_LEN, &carried);
+	unsigned int udp_len;
+
+	if (!p || p != frame + UDP_DATA - UDP_HEADER_LEN)
+		return -1;
+	udp_len = get_be16(p + 4);
+	if (udp_len < UDP_HEADER_LEN || udp_len > carried)
+		return -1;
+	udp->source_ip = get_be32(frame + ETH_HEADER_LEN + 12);
+	udp->target_ip = get_be32(frame + ETH_HEADER_LEN + 16);
+	udp->source_port = get_be16(p);
+	udp->target_port = get_be16(p + 2);
+	return (int)(udp_len - UDP_HEADER_LEN);
 }
