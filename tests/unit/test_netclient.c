@@ -151,6 +151,40 @@ static void a_damaged_echo_reply_is_passed_over(void **state)
 	assert_true(echo_reply_parse(frame, sizeof(frame), &echo));
 }
 
+static void a_udp_frame_survives_the_wire(void **state)
+{
+	const struct udp_packet udp = {OUR_IP, PEER_IP, 49152, 7};
+	struct udp_packet back;
+	uint8_t frame[100];
+	unsigned int len, bit;
+
+	(void)state;
+	memset(frame, 0x5a, sizeof(frame));
+	udp_build(frame, 80, peer, us, &udp);
+	assert_memory_equal(frame, peer, 6);
+	assert_memory_equal(frame + 6, us, 6);
+	assert_int_equal(inet_checksum(frame + 14, 20), 0);
+	assert_int_equal(get_be16(frame + 16), 80 - 14);
+	assert_int_equal(frame[23], 17);		      /* UDP */
+	assert_int_equal(get_be16(frame + 38), 80 - 14 - 20); /* its length */
+	assert_int_equal(get_be16(frame + 40), 0);	      /* no checksum */
+	assert_int_equal(frame[UDP_DATA], 0x5a);	      /* the data is the caller's */
+	assert_int_equal(udp_parse(frame, 80, &back), 80 - UDP_DATA);
+	assert_memory_equal(&back, &udp, sizeof(udp));
+	assert_int_equal(udp_parse(frame, 100, &back), 80 - UDP_DATA); /* padded */
+	for (len = 0; len < 80; len++)
+		assert_true(udp_parse(frame, len, &back) < 0);
+	for (bit = 12 * 8; bit < 34 * 8; bit++) {
+		frame[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_true(udp_parse(frame, 80, &back) < 0);
+		frame[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	frame[39]++; /* more than the packet carries */
+	assert_true(udp_parse(frame, 80, &back) < 0);
+	frame[39] = 7; /* less than its own header */
+	assert_true(udp_parse(frame, 80, &back) < 0);
+}
+
 static void random_frames_do_no_harm(void **state)
 {
 	uint32_t seed = 4711;
@@ -162,6 +196,7 @@ static void random_frames_do_no_harm(void **state)
 		uint8_t *frame = malloc(len + 1); /* ASan guards its end */
 		struct arp_packet arp;
 		struct echo_packet echo;
+		struct udp_packet udp;
 
 		for (i = 0; i < len; i++)
 			frame[i] = (uint8_t)test_random(&seed);
@@ -173,6 +208,7 @@ static void random_frames_do_no_harm(void **state)
 		frame = realloc(frame, len ? len : 1);
 		(void)arp_parse(frame, len, &arp);
 		(void)echo_reply_parse(frame, len, &echo);
+		(void)udp_parse(frame, len, &udp);
 		free(frame);
 	}
 }
@@ -325,6 +361,7 @@ int main(void)
 		TEST(an_arp_packet_for_other_networks_is_passed_over),
 		TEST(an_echo_request_has_correct_checksums),
 		TEST(an_echo_reply_is_taken_apart),
+		TEST(a_udp_frame_survives_the_wire),
 		TEST(a_damaged_echo_reply_is_passed_over),
 		TEST(random_frames_do_no_harm),
 		TEST(an_arp_request_for_us_is_answered),

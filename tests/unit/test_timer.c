@@ -40,6 +40,7 @@ static void ticks_become_nanoseconds_at_any_frequency(void **state)
 				continue;
 			fake_ticks = ticks[t];
 			got = clock_ns();
+			assert_int_equal(clock_ticks_to_ns(ticks[t]), got);
 			error = got > want ? got - (uint64_t)want : (uint64_t)want - got;
 			/* The factor has 32 bits of fraction: an error of a tick in 2^32. */
 			assert_true(error <= 1 + (ticks[t] >> 32));
