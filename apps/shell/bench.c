@@ -15,13 +15,15 @@
 static struct bench_figures read_figures(const struct bench *bench)
 {
 	struct bench_figures now = {
-		.irq = irq_get_stats(bench->vdev->irq).count,
+		.irq = bench->vdev ? irq_get_stats(bench->vdev->irq).count : irq_taken_count(),
 		.mmio = virtio_mmio_access_count() + irq_chip_access_count(),
 	};
 	struct virtqueue *vq;
 
-	list_for_each_entry (vq, &bench->vdev->vqs, list)
-		now.notify += virtqueue_get_stats(vq).notified;
+	if (bench->vdev) {
+		list_for_each_entry (vq, &bench->vdev->vqs, list)
+			now.notify += virtqueue_get_stats(vq).notified;
+	}
 	now.ns = port_now_ns();
 	now.insn = pmu_insn_available() ? pmu_insn_read() : 0;
 	return now;
@@ -46,6 +48,11 @@ static void print_each(struct shell *sh, const char *name, uint64_t total, uint6
 
 void bench_end(const struct bench *bench, uint64_t n, int argc, char **argv)
 {
+	bench_end_with(bench, n, argc, argv, "");
+}
+
+void bench_end_with(const struct bench *bench, uint64_t n, int argc, char **argv, const char *more)
+{
 	struct bench_figures end = read_figures(bench);
 	uint64_t ns = end.ns - bench->start.ns;
 	struct shell *sh = bench->sh;
@@ -59,7 +66,7 @@ void bench_end(const struct bench *bench, uint64_t n, int argc, char **argv)
 	print_each(sh, "notify", end.notify - bench->start.notify, n);
 	print_each(sh, "irq", end.irq - bench->start.irq, n);
 	print_each(sh, "mmio", end.mmio - bench->start.mmio, n);
-	sh_puts(sh, "\n");
+	sh_printf(sh, "%s\n", more);
 }
 
 static int bad_option(struct shell *sh, const char *word)
@@ -105,7 +112,13 @@ int bench_options(struct shell *sh, struct bench_option *options, int first, int
 }
 
 const struct command bench_commands[] = {
-	{"bench blk", "N r|w rand|seq BYTES [qd=N] [n=N] [wait=wfi|poll]",
-	 "count what requests cost", 4, SHELL_ARGS_MAX, bench_blk},
+	{"bench blk", "N r|w rand|seq BYTES [qd=N] [n=N]", "counts what a request costs", 4,
+	 SHELL_ARGS_MAX, bench_blk},
+	{"bench net", "N tx|rtt BYTES [n=N]", "a frame, a UDP round trip", 3, SHELL_ARGS_MAX,
+	 bench_net},
+	{"bench rng", "N BYTES [n=N]", "a read of entropy", 2, SHELL_ARGS_MAX, bench_rng},
+	{"bench irq", "[n=N] [wait=wfi|poll]", "from a timer's deadline to its handler", 0,
+	 SHELL_ARGS_MAX, bench_irq},
+	{"bench boot", "", "from reset to the first command", 0, 0, bench_boot},
 	{0},
 };

@@ -13,13 +13,13 @@ struct bench_figures {
 	uint64_t ns;
 	uint64_t insn;	      /* 0 where the CPU cannot count them */
 	unsigned long notify; /* notifications sent to the device */
-	unsigned long irq;    /* interrupts of its line */
+	unsigned long irq;    /* interrupts of its line; without a device, of all lines */
 	unsigned long mmio;   /* accesses to its registers and to the interrupt controller's */
 };
 
 struct bench {
 	struct shell *sh;
-	struct virtio_device *vdev;
+	struct virtio_device *vdev; /* NULL: every interrupt counts, and no notification */
 	struct bench_figures start;
 };
 
@@ -27,6 +27,9 @@ void bench_begin(struct bench *bench, struct shell *sh, struct virtio_device *vd
 
 /* Prints the line for @n pieces of work (above 0). @argv: the command's own. */
 void bench_end(const struct bench *bench, uint64_t n, int argc, char **argv);
+
+/* The same with @more at the end of the line: figures of the command's own, each with a blank in front. */
+void bench_end_with(const struct bench *bench, uint64_t n, int argc, char **argv, const char *more);
 
 /*
  * Reads the options NAME=VALUE among the words from argv[first] on. Each entry of @options names one and
@@ -51,7 +54,11 @@ static inline uint32_t bench_random(uint32_t *state)
 	return *state = x;
 }
 
-/* `bench blk`, whose words are in argv[1..argc-1]. */
+/* The commands, whose words are in argv[1..argc-1]. */
 int bench_blk(struct shell *sh, int argc, char **argv);
+int bench_net(struct shell *sh, int argc, char **argv);
+int bench_rng(struct shell *sh, int argc, char **argv);
+int bench_irq(struct shell *sh, int argc, char **argv);
+int bench_boot(struct shell *sh, int argc, char **argv);
 
 #endif
