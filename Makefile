@@ -225,7 +225,8 @@ WORKERS ?= $(shell n=$$(nproc); echo $$((n < 2 ? 2 : n > 8 ? 8 : n + 1)))
 .PHONY: test
 test: all $(UNIT_TESTS) $(B)/s390x/bigendian | deps ## run all tests; the last line is "N passed, N failed"
 	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) --pytest tests/qemu \
-		--pytest-args='$(PYTEST_ARGS)' $(FUZZ_SHORT) $(UNIT_TESTS) $(BIG_ENDIAN_RUN)
+		--pytest-args='$(PYTEST_ARGS)' --alone '$(BENCH_COUNT)' $(FUZZ_SHORT) $(UNIT_TESTS) \
+		$(BIG_ENDIAN_RUN)
 
 .PHONY: test-unit
 test-unit: $(UNIT_TESTS) $(B)/s390x/bigendian | deps ## run the unit tests alone (host, ASan and UBSan)
@@ -360,6 +361,12 @@ $(B)/bench/trace_count: tests/bench/trace_count.c | deps
 .PHONY: profile
 profile: $(B)/bench/trace_count $(B)/$(ARCH)/vireo.elf ## where the instructions of a job go, by function: JOB='blk 0 r rand 4096 qd=1 n=1000'
 	@$(PYTHON) tests/bench/profile.py $< $(ARCH) '$(JOB)' $(PROFILE_DEVICES) $(QEMU_ARGS)
+
+# QEMU's exact counts of the jobs in budget.tsv.
+BENCH_COUNT := $(PYTHON) tests/bench/count.py
+.PHONY: bench-count
+bench-count: all | deps ## count instructions, notifications, interrupts and accesses; fails over tests/bench/budget.tsv
+	@$(BENCH_COUNT)
 
 # --- checks --------------------------------------------------------------------------------
 

@@ -139,11 +139,14 @@ def main():
     parser.add_argument("--pytest-args", default="", help="options for pytest, in one word")
     parser.add_argument("--command", metavar="NAME=COMMAND", action="append", default=[],
                         help="a command that is one test; may be given several times")
+    parser.add_argument("--alone", metavar="PROGRAM", action="append", default=[],
+                        help="one more of the programs, which runs while nothing else does")
     parser.add_argument("--verbose", action="store_true", help="the output of commands that pass too")
     parser.add_argument("programs", nargs="*", help="programs that print TAP (cmocka's do), with their arguments")
     args = parser.parse_args()
 
     total = run_units(args.programs, args.workers)
+    total.add(run_units(args.alone, 1))
     total.add(run_commands(args.command, args.workers, args.verbose))
     if args.pytest:
         total.add(run_pytest(args.pytest, args.workers, args.report, args.pytest_args.split()))

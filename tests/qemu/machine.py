@@ -370,6 +370,10 @@ class Machine:
         return self._errors.read().decode(errors="replace")
 
     @property
+    def pid(self):
+        return self._process.pid
+
+    @property
     def running(self):
         return self._process.poll() is None
 
