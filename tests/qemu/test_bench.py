@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The commands `bench ...`: their lines, that their figures are the queues' own, and exact counts."""
+import dataclasses
+import re
+
+import pytest
+
+import counted
+import host
+from counted import DEVICES, Echo, counts_of, parse_bench
+from machine import Ring
+
+PACKED = Ring("packed", packed=True)
+JOBS = ["blk 0 r rand 4096 qd=32 n=640", "blk 0 w seq 512 n=100", "blk 1 r rand 4096 n=50",
+        "net 0 tx 64 n=300", "net 1 rtt 64 n=50", "rng 0 1000 n=10"]
+# Where a job's device stands in lsdev, and its queues that the device is notified of and interrupts for.
+PLACES = {"blk 0": (0, (0,)), "blk 1": (1, (0,)), "rng 0": (2, (0,)), "net 0": (3, (0, 1)),
+          "net 1": (4, (0, 1))}
+
+
+def with_echo(echo):
+    return (*DEVICES, "-netdev", echo.netdev(), "-device", "virtio-net-device,netdev=echo")
+
+
+def bench(machine, job):
+    """The figures that `bench @job` prints, on one line."""
+    output = machine.run(f"bench {job}")
+    assert output.count("\n") == 1, output
+    lines = parse_bench(output)
+    assert list(lines) == [job], output
+    return lines[job]
+
+
+@pytest.mark.parametrize("ring", [Ring(), PACKED], ids=lambda ring: ring.name)
+def test_line_and_figures(lab, arch, ring):
+    """Each command's line: the command, and figures that fit together. Without -icount there is no counter of
+    instructions."""
+    echo = lab.channel(Echo)
+    machine = lab.boot(dataclasses.replace(arch, ring=ring), *with_echo(echo))
+    for job in JOBS:
+        figures = bench(machine, job)
+        assert list(figures) == ["ns", "per_s", "insn", "notify", "irq", "mmio"]
+        assert all(re.fullmatch(r"\d+\.\d\d", figures[name]) for name in counted.FIGURES)
+        assert figures["insn"] == "0.00" and float(figures["notify"]) > 0
+        assert float(figures["mmio"]) >= float(figures["notify"])
+        ns, per_s = int(figures["ns"]), int(figures["per_s"])
+        assert ns > 0 and 1e9 / (ns + 1) - 1 <= per_s <= 1e9 / ns
+    assert echo.frames == 50
+    machine.poweroff()
+
+
+def queue_sums(machine, device, queues):
+    rings = [host.parse_vq(machine.run(f"vq {device} {queue}")) for queue in queues]
+    return {name: sum(ring[name] for ring in rings) for name in ("added", "notified")}
+
+
+def line_count(machine, device):
+    irq = host.parse_lsdev(machine.run("lsdev"))[device]["irq"]
+    return int(re.search(rf"^irq {irq} .* count (\d+) ", machine.run("irq"), re.M)[1])
+
+
+@pytest.mark.parametrize("ring", [Ring(), PACKED], ids=lambda ring: ring.name)
+def test_figures_are_those_of_the_queues(lab, arch, ring):
+    """Notifications and interrupts of a job are what `vq` and `irq` say more after it than before. 100 pieces
+    of work: two decimals tell all."""
+    echo = lab.channel(Echo)
+    machine = lab.boot(dataclasses.replace(arch, ring=ring), *with_echo(echo))
+    for job in ("blk 0 r rand 4096 qd=8 n=100", "blk 1 w seq 4096 qd=4 n=100", "net 0 tx 100 n=100",
+                "net 1 rtt 100 n=100", "rng 0 600 n=100"):
+        device, queues = PLACES[" ".join(job.split()[:2])]
+        before, interrupts = queue_sums(machine, device, queues), line_count(machine, device)
+        figures = bench(machine, job)
+        after = queue_sums(machine, device, queues)
+        assert after["added"] - before["added"] >= 100
+        assert round(float(figures["notify"]) * 100) == after["notified"] - before["notified"], job
+        assert round(float(figures["irq"]) * 100) == line_count(machine, device) - interrupts, job
+    machine.poweroff()
+
+
+def test_boot_marks(lab, arch):
+    """In the order in which they happen, and the time that uptime gives for the devices."""
+    machine = lab.boot(arch, append="bench boot")
+    at_boot = parse_bench(machine.boot_text)["boot"]
+    assert list(at_boot) == ["ns", "reset", "c", "mmu", "devices", "prompt"]
+    marks = [int(at_boot[name]) for name in ("c", "mmu", "devices", "prompt")]
+    assert marks == sorted(marks) and marks[0] > 0 and len(set(marks)) == 4
+    assert at_boot["ns"] == at_boot["prompt"]
+    assert bench(machine, "boot") == at_boot
+    seconds = re.search(r"booted in (\S+) s", machine.run("uptime"))[1]
+    assert seconds == f"{marks[2] // 10**9}.{marks[2] % 10**9 // 10**6:03}"
+    machine.poweroff()
+
+
+@pytest.mark.parametrize("wait", ["wfi", "poll"])
+def test_interrupt_latency(lab, arch, wait):
+    machine = lab.boot(arch)
+    figures = bench(machine, f"irq n=50 wait={wait}")
+    assert list(figures)[-3:] == ["min", "avg", "max"]
+    least, mean, most = (int(figures[name]) for name in ("min", "avg", "max"))
+    assert 0 < least <= mean <= most
+    assert float(figures["irq"]) >= 1 and figures["notify"] == "0.00"
+    assert int(figures["ns"]) >= 200000  # the timer's period
+    machine.poweroff()
+
+
+ERRORS = {
+    "bench": "bench: incomplete command (try help)",
+    "bench nothing": "bench: unknown command nothing (try help)",
+    "bench blk 9 r rand 4096": "bench: no block device 9 (2 present)",
+    "bench net 2 tx 64": "bench: no net device 2 (2 present)",
+    "bench rng 1 64": "bench: no entropy device 1 (1 present)",
+    "bench blk 0 x rand 4096": "bench blk: x rand: not r|w rand|seq",
+    "bench blk 0 r some 4096": "bench blk: r some: not r|w rand|seq",
+    "bench blk 0 r rand 0": "bench blk: 0: not a number of sectors for one request",
+    "bench blk 0 r rand 513": "bench blk: 513: not a number of sectors for one request",
+    "bench blk 0 r rand 1048577": "bench blk: bytes 1048577 is too large (at most 1048576)",
+    "bench blk 0 r rand 512 qd=257": "bench blk: qd 257 is too large (at most 256)",
+    "bench blk 0 r rand 512 qd=0": "bench blk: 0: no such option, or out of range",
+    "bench blk 0 r rand 512 q=1": "bench blk: q=1: no such option, or out of range",
+    "bench blk 0 r rand 512 qd": "bench blk: qd: no such option, or out of range",
+    "bench blk 0 r rand 512 n=": "bench blk: n '' is not a number",
+    "bench blk 0 r rand 512 wait=never": "bench blk: never: no such option, or out of range",
+    "bench net 0 tx 45": "bench net: 45: a frame has 46 bytes at least",
+    "bench net 0 tx 1515": "bench net: bytes 1515 is too large (at most 1514)",
+    "bench net 0 rx 64": "bench net: rx: not tx|rtt",
+    "bench net 0 rtt 64 n=3": "bench net: nothing comes back",
+    "bench net 0 tx 64 n=0": "bench net: 0: no such option, or out of range",
+    "bench rng 0 65537": "bench rng: bytes 65537 is too large (at most 65536)",
+    "bench rng 0 0": "bench rng: bytes is 0",
+    "bench irq wait=": "bench irq: : no such option, or out of range",
+    "bench irq n=1000001": "bench irq: n 1000001 is too large (at most 1000000)",
+    "bench boot now": "usage: bench boot",
+}
+
+
+def test_errors_are_one_line(lab, arch):
+    """... and the same device works afterwards."""
+    machine = lab.boot(arch, *DEVICES, "-device", "virtio-net-device")
+    for command, answer in ERRORS.items():
+        assert machine.run(command) == answer + "\n"
+    for job in ("blk 0 r rand 4096 qd=256 n=256", "blk 0 r seq 1048576 qd=2 n=4",
+                "net 0 tx 1514 n=100", "rng 0 65536 n=1", "irq n=10"):
+        assert bench(machine, job)["ns"] != "0"
+    machine.poweroff()
+
+
+def test_a_frame_longer_than_the_mtu_is_refused(lab, arch):
+    machine = lab.boot(arch, "-device", "virtio-net-device,host_mtu=1000")
+    assert machine.run("bench net 0 tx 1015").count("\n") == 1
+    assert bench(machine, "net 0 tx 1014 n=10")["notify"] != "0.00"
+    machine.poweroff()
+
+
+def test_a_disk_that_fails_ends_the_job(lab, arch):
+    machine = lab.boot(arch, "-blockdev",
+                       "blkdebug,node-name=d,image.driver=null-co,image.size=1048576,"
+                       "inject-error.0.event=none,inject-error.0.once=on,inject-error.0.errno=5",
+                       "-device", "virtio-blk-device,drive=d,rerror=report")
+    assert machine.run("bench blk 0 r rand 4096 qd=8 n=100") == "bench blk: I/O error\n"
+    assert bench(machine, "blk 0 r rand 4096 qd=8 n=100")["ns"] != "0"
+    machine.poweroff()
+
+
+@pytest.mark.parametrize("ring", [Ring(), PACKED], ids=lambda ring: ring.name)
+def test_counts_are_exact(arch, ring):
+    """Two runs agree in each count, to the last digit; where the CPU counts instructions, so do they."""
+    def run():
+        echo = Echo()
+        machine = counted.counted(
+            dataclasses.replace(arch, ring=ring), *with_echo(echo), channels=[echo],
+            append="; ".join([f"bench {job}" for job in JOBS] + ["poweroff"]))
+        try:
+            lines = parse_bench(machine.finish())
+        finally:
+            machine.close()
+            echo.close()
+        return {job: counts_of(figures) for job, figures in lines.items()}
+
+    counts, _ = counted.repeatable(run)
+    assert counts and list(counts) == JOBS
+    instructions = [float(figures["insn"]) for figures in counts.values()]
+    assert all(instructions) if arch.arch == "aarch64" else not any(instructions)
+    assert counts["net 0 tx 64 n=300"]["irq"] == "0.00"
+    assert counts["blk 1 r rand 4096 n=50"]["irq"] == "1.00"
