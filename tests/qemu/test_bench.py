@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The commands `bench ...`: their lines, that their figures are the queues' own, and exact counts."""
 import dataclasses
+import json
 import re
 
 import pytest
@@ -152,11 +153,13 @@ def test_a_frame_longer_than_the_mtu_is_refused(lab, arch):
 
 
 def test_a_disk_that_fails_ends_the_job(lab, arch):
-    machine = lab.boot(arch, "-blockdev",
-                       "blkdebug,node-name=d,image.driver=null-co,image.size=1048576,"
-                       "inject-error.0.event=none,inject-error.0.once=on,inject-error.0.errno=5",
-                       "-device", "virtio-blk-device,drive=d,rerror=report")
-    assert machine.run("bench blk 0 r rand 4096 qd=8 n=100") == "bench blk: I/O error\n"
+    node = {"driver": "blkdebug", "node-name": "d",
+            "image": {"driver": "null-co", "size": 1 << 20},
+            "inject-error": [{"event": "none", "iotype": "read", "errno": 5, "sector": 400,
+                              "once": True}]}
+    machine = lab.boot(arch, "-blockdev", json.dumps(node), "-device",
+                       "virtio-blk-device,drive=d,rerror=report,request-merging=off")
+    assert machine.run("bench blk 0 r seq 4096 qd=8 n=100") == "bench blk: I/O error\n"
     assert bench(machine, "blk 0 r rand 4096 qd=8 n=100")["ns"] != "0"
     machine.poweroff()
 
