@@ -15,8 +15,8 @@
 #define PMU_ENABLE	   1ull
 #define PMU_COUNTERS(pmcr) ((pmcr) >> 11 & 0x1f)
 
-/* Whether the other two functions may be called and count. Not while something is being counted: for
- * Armv7 it has to be tried out. */
+/* Whether the other two functions may be called and count. Not to be asked while they do: on Armv7 it
+ * has to be tried out. */
 static inline bool pmu_insn_available(void)
 {
 	uint64_t features, events, control;
@@ -49,8 +49,8 @@ static inline void pmu_insn_start(void)
 			 : "memory");
 }
 
-/* Instructions since pmu_insn_start(), up to 2^33 - 1: the counter's 32 bits, and one that says that
- * they have overflowed. */
+/* Instructions since pmu_insn_start(), up to 2^33 - 1: 32 bits, and the one that says that they have
+ * overflowed. */
 static inline uint64_t pmu_insn_read(void)
 {
 	uint64_t before, after, count;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Counting instructions with event counter 0 of the Performance Monitors (ARM DDI 0406C, C12), which
- * coprocessor 15 reaches. INST_RETIRED does not count while the CPU sleeps in WFI. QEMU has the event
- * under `-icount shift=N` only, and is exact then; elsewhere the counter stands still.
+ * Counting instructions with event counter 0 of the Performance Monitors (ARM DDI 0406C, C12), reached
+ * through coprocessor 15. INST_RETIRED does not count while the CPU sleeps in WFI. QEMU has the
+ * event under `-icount shift=N` only, and is exact then; elsewhere the counter stands still.
  */
 #ifndef ARCH_PMU_H
 #define ARCH_PMU_H
@@ -35,8 +35,8 @@ static inline void pmu_insn_start(void)
 			 : "memory");
 }
 
-/* Instructions since pmu_insn_start(), up to 2^33 - 1: the counter's 32 bits, and one that says that
- * they have overflowed. */
+/* Instructions since pmu_insn_start(), up to 2^33 - 1: 32 bits, and the one that says that they have
+ * overflowed. */
 static inline uint64_t pmu_insn_read(void)
 {
 	uint32_t before, after, count;
