@@ -341,6 +341,21 @@ endif
 
 # --- benchmarks ---------------------------------------------------------------------------
 
+# What the machine allows: a bare loop on the boot code and lib/, with nothing of virtio/ or its drivers.
+floor_sources = $(filter boot/% lib/% drivers/irqchip/% drivers/serial/% drivers/timer/% \
+	apps/shell/parse.c ports/bare/stack_protector.c,$(call image_sources,$(1))) \
+	$(wildcard tests/bench/floor/*.c)
+define floor_rule
+$(B)/$(1)/floor.elf: $(patsubst %,$(B)/$(1)/obj/%.o,$(basename $(call floor_sources,$(1)))) linker.ld
+	@echo "  LD      $$@"
+	@$(CROSS_$(1))gcc $(LDFLAGS_$(1)) -o $$@ $$(filter %.o,$$^) -L$(call third_party,$(1))/lib $(LDLIBS)
+endef
+$(foreach a,$(ARCHS),$(eval $(call floor_rule,$(a))))
+
+.PHONY: floor
+floor: $(ARCHS:%=$(B)/%/floor.elf) ## build the images that measure what the machine allows (tests/bench/floor)
+test test-qemu: floor
+
 BENCH_RING := $(wildcard virtio/v*ring*.c virtio/virtqueue*.c) lib/dma.c lib/dma_direct.c lib/scatterlist.c
 $(B)/bench/ring: tests/bench/ring.c $(BENCH_RING) $(wildcard virtio/*.h lib/*.h) | deps
 	@mkdir -p $(@D)
