@@ -98,8 +98,8 @@ class Platform:
         return self.ring.size(self.legacy)
 
 
-def image_path(arch, kind="elf"):
-    return BUILD / arch / f"vireo.{kind}"
+def image_path(arch, kind="elf", name="vireo"):
+    return BUILD / arch / f"{name}.{kind}"
 
 
 class Channel:
@@ -321,8 +321,8 @@ class Qmp:
 class Machine:
     """A running QEMU. Options that a test does not give are those of an ordinary `virt`."""
 
-    def __init__(self, platform, *args, image="elf", cpu=None, memory="128", smp=None,
-                 machine_options="", append=None, semihosting=True, qemu=QEMU, channels=()):
+    def __init__(self, platform, *args, image="elf", program="vireo", cpu=None, memory="128",
+                 smp=None, machine_options="", append=None, semihosting=True, qemu=QEMU, channels=()):
         self.platform = platform
         self._serial = Channel()
         self._control = Channel()
@@ -337,7 +337,7 @@ class Machine:
             "-chardev", f"socket,id=serial0,fd={self._serial.fd}", "-serial", "chardev:serial0",
             "-chardev", f"socket,id=qmp0,fd={self._control.fd}", "-mon",
             "chardev=qmp0,mode=control",
-            "-kernel", str(image_path(platform.arch, image)),
+            "-kernel", str(image_path(platform.arch, image, program)),
         ]
         if smp:
             self.command_line += ["-smp", str(smp)]

@@ -86,7 +86,7 @@ static void build_all(struct blk *blk, const struct job *job)
 }
 
 /* The measured loop. */
-static __always_inline void read_batches(const struct blk *blk, uint64_t batches,
+static __always_inline void read_batches(const struct blk *blk, unsigned int batches,
 					 unsigned int depth, bool random, enum wait how)
 {
 	const struct ring ring = blk->ring;
@@ -117,14 +117,14 @@ static __always_inline void read_batches(const struct blk *blk, uint64_t batches
 	}
 }
 
-static __noinline void read_random(const struct blk *blk, uint64_t batches, unsigned int depth,
+static __noinline void read_random(const struct blk *blk, unsigned int batches, unsigned int depth,
 				   enum wait how)
 {
 	floor_specialise(how, read_batches, blk, batches, depth, true);
 }
 
-static __noinline void read_in_order(const struct blk *blk, uint64_t batches, unsigned int depth,
-				     enum wait how)
+static __noinline void read_in_order(const struct blk *blk, unsigned int batches,
+				     unsigned int depth, enum wait how)
 {
 	floor_specialise(how, read_batches, blk, batches, depth, false);
 }
@@ -143,6 +143,7 @@ static void report(const struct blk *blk, const struct job *job)
 void blk_run(const struct job *job)
 {
 	static struct blk blk;
+	unsigned int batches;
 	struct device dev;
 
 	if (job->depth & (job->depth - 1) || job->depth > DEPTH_MAX)
@@ -154,11 +155,12 @@ void blk_run(const struct job *job)
 	build_all(&blk, job);
 	device_enable_irq(&dev, &blk.ring, job);
 	device_ready(&dev);
+	batches = (unsigned int)(job->count / job->depth);
 	floor_begin(job);
 	if (job->random)
-		read_random(&blk, job->count / job->depth, job->depth, job->wait);
+		read_random(&blk, batches, job->depth, job->wait);
 	else
-		read_in_order(&blk, job->count / job->depth, job->depth, job->wait);
+		read_in_order(&blk, batches, job->depth, job->wait);
 	floor_end();
 	report(&blk, job);
 	device_stop(&dev, &blk.ring);

@@ -87,7 +87,7 @@ static void setup_tx(struct device *dev, const struct job *job)
 	fill_ring(&net.tx, net.frame, VIRTIO_NET_HDR_LEN + job->bytes, 0, 0);
 }
 
-static __always_inline void send_batches(uint64_t batches, unsigned int depth, enum wait how)
+static __always_inline void send_batches(unsigned int batches, unsigned int depth, enum wait how)
 {
 	const struct ring ring = net.tx;
 	/* By polling the ring is kept full; sleeping, it is the last of a batch that wakes us. */
@@ -106,13 +106,14 @@ static __always_inline void send_batches(uint64_t batches, unsigned int depth, e
 		ring_wait(&ring, idx, how);
 }
 
-static __noinline void send_all(uint64_t batches, unsigned int depth, enum wait how)
+static __noinline void send_all(unsigned int batches, unsigned int depth, enum wait how)
 {
 	floor_specialise(how, send_batches, batches, depth);
 }
 
 void net_run_tx(const struct job *job)
 {
+	unsigned int batches;
 	struct device dev;
 
 	if (job->depth > TX_SIZE / 2)
@@ -122,8 +123,9 @@ void net_run_tx(const struct job *job)
 	setup_tx(&dev, job);
 	device_enable_irq(&dev, &net.tx, job);
 	device_ready(&dev);
+	batches = (unsigned int)(job->count / job->depth);
 	floor_begin(job);
-	send_all(job->count / job->depth, job->depth, job->wait);
+	send_all(batches, job->depth, job->wait);
 	floor_end();
 	floor_report(job, "used_idx=%u", net.tx.used->idx);
 	device_stop(&dev, &net.tx);
@@ -131,7 +133,7 @@ void net_run_tx(const struct job *job)
 
 /* The ring of received frames always holds RX_POSTED buffers: it needs no notification after the
  * first. What came back says that what was sent has been sent. */
-static __always_inline void round_trips(uint64_t count, enum wait how)
+static __always_inline void round_trips(unsigned int count, enum wait how)
 {
 	const struct ring tx = net.tx, rx = net.rx;
 	uint16_t idx = 0;
@@ -145,7 +147,7 @@ static __always_inline void round_trips(uint64_t count, enum wait how)
 	}
 }
 
-static __noinline void all_round_trips(uint64_t count, enum wait how)
+static __noinline void all_round_trips(unsigned int count, enum wait how)
 {
 	floor_specialise(how, round_trips, count);
 }
@@ -181,7 +183,7 @@ void net_run_rtt(const struct job *job)
 	ring_publish(&net.rx, RX_POSTED);
 	ring_notify(&net.rx);
 	floor_begin(job);
-	all_round_trips(job->count, job->wait);
+	all_round_trips((unsigned int)job->count, job->wait);
 	floor_end();
 	report_round_trips(job);
 	device_stop(&dev, &net.rx);
