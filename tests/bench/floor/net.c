@@ -87,23 +87,40 @@ static void setup_tx(struct device *dev, const struct job *job)
 	fill_ring(&net.tx, net.frame, VIRTIO_NET_HDR_LEN + job->bytes, 0, 0);
 }
 
+/* Until the device has used all entries before @idx; sleeps only where it has not yet. Said too late,
+ * the wish for an interrupt is not heard, hence the second look. */
+static __always_inline void reclaim(const struct ring *ring, uint16_t idx, enum wait how)
+{
+	if (how != WAIT_POLL) {
+		if (likely(ring_has_used(ring, idx)))
+			return;
+		ring_ask_interrupt(ring, (uint16_t)(idx - 1));
+		dma_mb();
+		if (ring_has_used(ring, idx))
+			return;
+	}
+	ring_wait(ring, idx, how);
+}
+
+/* The ring is kept filled, so that there is something to do for the device meanwhile: by polling to
+ * the last entry. Who sleeps sleeps until half of it is free. */
 static __always_inline void send_batches(unsigned int batches, unsigned int depth, enum wait how)
 {
 	const struct ring ring = net.tx;
-	/* By polling the ring is kept full; sleeping, it is the last of a batch that wakes us. */
-	const uint16_t lag = how == WAIT_POLL ? (uint16_t)(ring.size - depth) : 0;
-	uint16_t idx = 0;
+	const unsigned int room = how == WAIT_POLL ? depth : ring.size / 2;
+	const uint16_t full = (uint16_t)(ring.size - depth);
+	uint16_t idx = 0, free_at = 0; /* the ring has room up to full after free_at */
 
 	while (batches--) {
 		idx += (uint16_t)depth;
-		if (how != WAIT_POLL)
-			ring_ask_interrupt(&ring, (uint16_t)(idx - 1));
 		ring_publish(&ring, idx);
 		ring_notify(&ring);
-		ring_wait(&ring, (uint16_t)(idx - lag), how);
+		if ((uint16_t)(idx - free_at) > full) {
+			free_at = (uint16_t)(idx - (ring.size - room));
+			reclaim(&ring, free_at, how);
+		}
 	}
-	if (lag)
-		ring_wait(&ring, idx, how);
+	reclaim(&ring, idx, how);
 }
 
 static __noinline void send_all(unsigned int batches, unsigned int depth, enum wait how)
