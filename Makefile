@@ -116,7 +116,7 @@ LDFLAGS := -nostartfiles -static -T linker.ld -Wl,--gc-sections -Wl,--fatal-warn
 	-Wl,-z,noexecstack -Wl,--build-id=none
 # Debian's armhf libraries are compiled with 32-bit enums and wchar_t; neither is in what we call.
 LDFLAGS_arm     := $(CFLAGS_arm) $(LDFLAGS) -Wl,--no-enum-size-warning -Wl,--no-wchar-size-warning
-LDFLAGS_aarch64 := $(CFLAGS_aarch64) $(LDFLAGS) -nostdlib -no-pie -L$(PICOLIBC)/lib
+LDFLAGS_aarch64 := $(CFLAGS_aarch64) $(LDFLAGS) -nostdlib -no-pie -L$(PICOLIBC)/lib/release
 LDLIBS          := -Wl,--start-group -lfdt -lz -lc -lgcc -Wl,--end-group
 
 SANITIZE    := -fsanitize=address,undefined -fno-sanitize-recover=undefined
