@@ -376,6 +376,58 @@ $(B)/bench/trace_count: tests/bench/trace_count.c | deps
 .PHONY: profile
 profile: $(B)/bench/trace_count $(B)/$(ARCH)/vireo.elf ## where the instructions of a job go, by function: JOB='blk 0 r rand 4096 qd=1 n=1000'
 	@$(PYTHON) tests/bench/profile.py $< $(ARCH) '$(JOB)' $(PROFILE_DEVICES) $(QEMU_ARGS)
+# The peers: Debian's Linux and U-Boot, downloaded for their architecture and not installed, each with
+# a program of ours that runs the jobs. The packages here are for this alone.
+BENCH_PACKAGES      := libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross
+PEERS               := tests/bench/peers
+PEER_KERNEL_arm     := linux-image-armmp-lpae+
+PEER_KERNEL_aarch64 := linux-image-arm64+
+PEER_UBOOT_arm      := qemu_arm
+PEER_UBOOT_aarch64  := qemu_arm64
+PEER_CC_arm         := arm-linux-gnueabihf-gcc
+PEER_CC_aarch64     := aarch64-linux-gnu-gcc
+PEER_CFLAGS         := -std=gnu11 -O2 -g $(WARNINGS) -static
+# Firmware starts the program with whatever floating-point state it has.
+EFI_CFLAGS_arm      := -marm -march=armv7-a -mfloat-abi=soft
+EFI_CFLAGS_aarch64  := -mgeneral-regs-only -mno-outline-atomics
+EFI_CFLAGS          := $(PEER_CFLAGS) -ffreestanding -fpic -fvisibility=hidden -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -nostdlib -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
+	-Wl,--no-warn-rwx-segments
+
+.PHONY: bench-deps
+bench-deps: | deps
+ifneq ($(DEPS),no)
+	@.ci/deps.sh $(BENCH_PACKAGES)
+endif
+
+$(B)/peers/%/stamp: .ci/debian_download.sh $(PEERS)/prepare.py | deps
+	@echo "  FETCH   Linux and U-Boot for $*"
+	@.ci/debian_download.sh $(debian_arch_$*) $(@D) $(PEER_KERNEL_$*) u-boot-qemu
+	@$(PYTHON) $(PEERS)/prepare.py take $(@D)/root $(PEER_UBOOT_$*) $(@D)
+	@rm -rf $(@D)/root
+	@touch $@
+
+$(B)/peers/%/init: $(wildcard $(PEERS)/linux_*.[ch]) Makefile | bench-deps
+	@mkdir -p $(@D)
+	@echo "  CC      $@"
+	@$(PEER_CC_$*) $(PEER_CFLAGS) -D_FILE_OFFSET_BITS=64 -o $@ $(filter %.c,$^)
+
+$(B)/peers/%/initramfs.cpio: $(B)/peers/%/init $(B)/peers/%/stamp
+	@$(PYTHON) $(PEERS)/prepare.py pack $(@D) $<
+
+$(B)/peers/%/bench.efi: $(PEERS)/efi_start.S $(PEERS)/efi_bench.c $(PEERS)/efi.ld Makefile | bench-deps
+	@mkdir -p $(@D)
+	@echo "  CC      $@"
+	@$(PEER_CC_$*) $(EFI_CFLAGS) $(EFI_CFLAGS_$*) -T $(PEERS)/efi.ld -o $(@:.efi=.elf) \
+		$(filter %.S %.c,$^)
+	@$(CROSS_aarch64)objcopy -O binary $(@:.efi=.elf) $@
+
+$(B)/peers/echo: $(PEERS)/echo.c Makefile | deps
+	@mkdir -p $(@D)
+	@$(HOST_CC) -std=gnu11 -O2 -g $(WARNINGS) -o $@ $<
+
+.PHONY: bench-peers
+bench-peers: $(B)/peers/echo $(foreach a,$(ARCHS),$(B)/peers/$(a)/initramfs.cpio $(B)/peers/$(a)/bench.efi) ## fetch and build what Vireo is compared with: Linux, U-Boot
 
 # QEMU's exact counts of the jobs in budget.tsv.
 BENCH_COUNT := $(PYTHON) tests/bench/count.py
