@@ -435,6 +435,11 @@ BENCH_COUNT := $(PYTHON) tests/bench/count.py
 bench-count: all | deps ## count instructions, notifications, interrupts and accesses; fails over tests/bench/budget.tsv
 	@$(BENCH_COUNT)
 
+# RATES_ARGS='--participants vireo,linux --jobs random --rounds 3' runs less; --help has the rest.
+.PHONY: bench-rates
+bench-rates: bench-peers all ## rates of Vireo, the floor, Linux and U-Boot, interleaved on one CPU, as ratios
+	@$(PYTHON) tests/bench/rates.py --json $(B)/bench/rates.json $(RATES_ARGS)
+
 # --- checks --------------------------------------------------------------------------------
 
 CHECKS := format layers warnings cppcheck analyzer tidy python conformance stack size
