@@ -378,12 +378,12 @@ profile: $(B)/bench/trace_count $(B)/$(ARCH)/vireo.elf ## where the instructions
 	@$(PYTHON) tests/bench/profile.py $< $(ARCH) '$(JOB)' $(PROFILE_DEVICES) $(QEMU_ARGS)
 # The peers: Debian's Linux and U-Boot, downloaded for their architecture and not installed, each with
 # a program of ours that runs the jobs. The packages here are for this alone.
+# The peers: Debian's Linux, U-Boot and EDK2, downloaded and not installed, each with a program of
+# ours that runs the jobs. The packages here are for this alone.
 BENCH_PACKAGES      := libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross
 PEERS               := tests/bench/peers
-PEER_KERNEL_arm     := linux-image-armmp-lpae+
-PEER_KERNEL_aarch64 := linux-image-arm64+
-PEER_UBOOT_arm      := qemu_arm
-PEER_UBOOT_aarch64  := qemu_arm64
+PEERS_arm           := linux-image-armmp-lpae+ u-boot-qemu qemu-efi-arm
+PEERS_aarch64       := linux-image-arm64+ u-boot-qemu qemu-efi-aarch64
 PEER_CC_arm         := arm-linux-gnueabihf-gcc
 PEER_CC_aarch64     := aarch64-linux-gnu-gcc
 PEER_CFLAGS         := -std=gnu11 -O2 -g $(WARNINGS) -static
@@ -401,9 +401,9 @@ ifneq ($(DEPS),no)
 endif
 
 $(B)/peers/%/stamp: .ci/debian_download.sh $(PEERS)/prepare.py | deps
-	@echo "  FETCH   Linux and U-Boot for $*"
-	@.ci/debian_download.sh $(debian_arch_$*) $(@D) $(PEER_KERNEL_$*) u-boot-qemu
-	@$(PYTHON) $(PEERS)/prepare.py take $(@D)/root $(PEER_UBOOT_$*) $(@D)
+	@echo "  FETCH   Linux, U-Boot and EDK2 for $*"
+	@.ci/debian_download.sh $(debian_arch_$*) $(@D) $(PEERS_$*)
+	@$(PYTHON) $(PEERS)/prepare.py take $(@D)/root $(@D) $*
 	@rm -rf $(@D)/root
 	@touch $@
 
@@ -427,7 +427,7 @@ $(B)/peers/echo: $(PEERS)/echo.c Makefile | deps
 	@$(HOST_CC) -std=gnu11 -O2 -g $(WARNINGS) -o $@ $<
 
 .PHONY: bench-peers
-bench-peers: $(B)/peers/echo $(foreach a,$(ARCHS),$(B)/peers/$(a)/initramfs.cpio $(B)/peers/$(a)/bench.efi) ## fetch and build what Vireo is compared with: Linux, U-Boot
+bench-peers: $(B)/peers/echo $(foreach a,$(ARCHS),$(B)/peers/$(a)/initramfs.cpio $(B)/peers/$(a)/bench.efi) ## fetch and build what Vireo is compared with: Linux, U-Boot, EDK2
 
 # QEMU's exact counts of the jobs in budget.tsv.
 BENCH_COUNT := $(PYTHON) tests/bench/count.py
@@ -437,7 +437,7 @@ bench-count: all | deps ## count instructions, notifications, interrupts and acc
 
 # RATES_ARGS='--participants vireo,linux --jobs random --rounds 3' runs less; --help has the rest.
 .PHONY: bench-rates
-bench-rates: bench-peers all ## rates of Vireo, the floor, Linux and U-Boot, interleaved on one CPU, as ratios
+bench-rates: bench-peers all ## rates of Vireo, the floor and the peers, interleaved on one CPU, as ratios
 	@$(PYTHON) tests/bench/rates.py --json $(B)/bench/rates.json $(RATES_ARGS)
 
 # --- checks --------------------------------------------------------------------------------

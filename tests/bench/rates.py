@@ -35,9 +35,10 @@ class Job:
         return self.command.format(n=self.counts[participant])
 
 
-def counts(bare, linux, uboot=None):
-    each = {"vireo": bare, "floor": bare, "linux": linux, "linux-tuned": linux}
-    return each | ({"uboot": uboot} if uboot else {})
+def counts(bare, linux, firmware=None):
+    each = {"vireo": bare, "floor": bare}
+    each |= dict.fromkeys(("linux", "linux-tuned", "linux-best"), linux)
+    return each | (dict.fromkeys(("uboot", "edk2"), firmware) if firmware else {})
 
 
 JOBS = (
@@ -130,6 +131,7 @@ def surroundings(options):
 
 
 def main():
+    run.end_with_children()
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arch", choices=run.CPU, default="aarch64")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The benchmark for firmware (U-Boot, EDK2): an EFI application, because that is the only program that
+ * The benchmark for firmware (U-Boot and EDK2): an EFI application, because that is the only program that
  * both let call their drivers, and because the time that U-Boot's own commands take is that of its
  * shell. Its load options are jobs, as in linux_init.c:
  *
@@ -14,12 +14,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MAX_TEXT     512
-#define MAX_FRAME    1514
-#define TX_POLLS     1000000
-#define SHUTDOWN     2
-#define BOOT_DATA    4 /* the kind of memory */
-#define EXPERIMENTAL 0x88b5
+#define MAX_TEXT       512
+#define MAX_FRAME      1514
+#define TX_POLLS       1000000
+#define SHUTDOWN       2
+#define ALL_HANDLES    0
+#define LEVEL_CALLBACK 8
+#define BOOT_DATA      4 /* the kind of memory */
+#define EXPERIMENTAL   0x88b5
 
 typedef uintptr_t efi_status;
 typedef uint16_t efi_char;
@@ -43,13 +45,17 @@ struct efi_text_output {
 
 struct efi_boot_services {
 	struct efi_header header;
-	void *before_pool[5];
+	uintptr_t (*raise_level)(uintptr_t level);
+	void *before_pool[4];
 	efi_status (*allocate_pool)(unsigned kind, uintptr_t bytes, void **memory);
 	void *before_handle[10];
 	efi_status (*handle_protocol)(void *handle, const struct efi_guid *guid, void **protocol);
 	void *before_watchdog[12];
 	efi_status (*set_watchdog)(uintptr_t seconds, uint64_t code, uintptr_t bytes, void *data);
-	void *before_locate[7];
+	efi_status (*connect)(void *handle, void **drivers, void *path, uint8_t recursive);
+	void *before_handles[5];
+	efi_status (*locate_handles)(unsigned kind, const struct efi_guid *guid, void *key,
+				     uintptr_t *count, void ***handles);
 	efi_status (*locate_protocol)(const struct efi_guid *guid, void *key, void **protocol);
 };
 
@@ -289,7 +295,7 @@ static int send(struct efi_network *card, uint8_t *frame, uint32_t bytes)
 	for (polls = 0; polls < TX_POLLS; polls++) {
 		if (card->get_status(card, NULL, &sent))
 			return -1;
-		if (sent)
+		if (sent == frame)
 			return 0;
 	}
 	return -1;
@@ -308,9 +314,11 @@ static int job_net(const char *job)
 		return fails(job, "size, or a batch that firmware does not have");
 	if (firmware->boot->locate_protocol(&network_guid, NULL, (void **)&card))
 		return fails(job, "no card");
-	card->start(card); /* it may have been: then initialize is what counts */
-	if (card->initialize(card, 0, 0))
-		return fails(job, "the card does not start");
+	/* The firmware's own stack, if it has one, would take back frames of ours from its timer. */
+	firmware->boot->raise_level(LEVEL_CALLBACK);
+	/* Both fail where that stack has done so: then the first frame can be sent. */
+	card->start(card);
+	card->initialize(card, 0, 0);
 	memset(frame, 0xff, 6);
 	frame[12] = EXPERIMENTAL >> 8;
 	frame[13] = EXPERIMENTAL & 0xff;
@@ -354,12 +362,34 @@ static void run_all(const struct efi_loaded_image *image)
 	}
 }
 
+static bool has(const struct efi_guid *guid)
+{
+	void *protocol;
+
+	return firmware->boot->locate_protocol(guid, NULL, &protocol) == 0;
+}
+
+/* EDK2 gives a device its driver only when somebody asks for it; U-Boot has done so before. */
+static void connect_all(void)
+{
+	uintptr_t count, i;
+	void **handles;
+
+	if (has(&block_guid) && has(&network_guid))
+		return;
+	if (firmware->boot->locate_handles(ALL_HANDLES, NULL, NULL, &count, &handles))
+		return;
+	for (i = 0; i < count; i++)
+		firmware->boot->connect(handles[i], NULL, NULL, true);
+}
+
 efi_status efi_main(void *image, struct efi_system *system)
 {
 	struct efi_loaded_image *loaded;
 
 	firmware = system;
 	system->boot->set_watchdog(0, 0, 0, NULL);
+	connect_all();
 	print("\nBENCH boot n=1\n");
 	if (system->boot->handle_protocol(image, &loaded_image_guid, (void **)&loaded))
 		fails("", "no load options");

@@ -19,7 +19,7 @@ struct job {
 	char copy[256];
 	char *words[MAX_WORDS];
 	unsigned count;
-	bool tuned;
+	bool raw; /* raw sockets leave out the queueing discipline */
 };
 
 /* What one job measured. */

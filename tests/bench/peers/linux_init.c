@@ -5,8 +5,8 @@
  *
  * The jobs are on the kernel's command line, which hands init what it does not know itself as
  * environment: bench="blk 0 r rand 4096 qd=32 n=100000; net 0 tx 64 batch=64 n=100000". With
- * bench_tuned=1 the disk has no scheduler, no statistics and no merging, large buffers are huge pages,
- * and raw sockets leave out the queueing discipline. Each job prints
+ * bench_tuned=1 the disk has no scheduler, no statistics and no merging; with 2 large buffers are huge
+ * pages as well, and raw sockets leave out the queueing discipline. Each job prints
  *
  *     BENCH <the job> ns=<all of it> per_s=<operations> insn=0
  */
@@ -114,14 +114,18 @@ static void set(const char *path, const char *value)
 		close(file);
 }
 
-/* Linux keeps its hands off huge pages below 512 MiB, and may be built without them. */
-static void tune(void)
+static void tune_disk(void)
 {
-	if (access(HUGE_PAGES, F_OK) == 0)
-		set(HUGE_PAGES, "always");
 	set("/sys/block/vda/queue/scheduler", "none");
 	set("/sys/block/vda/queue/iostats", "0");
 	set("/sys/block/vda/queue/nomerges", "2");
+}
+
+/* Linux keeps its hands off huge pages below 512 MiB, and may be built without them. */
+static void allow_huge_pages(void)
+{
+	if (access(HUGE_PAGES, F_OK) == 0)
+		set(HUGE_PAGES, "always");
 }
 
 static void split(struct job *job)
@@ -136,9 +140,9 @@ static void split(struct job *job)
 	}
 }
 
-static void run(const char *text, bool tuned)
+static void run(const char *text, bool raw)
 {
-	struct job job = {.text = text, .tuned = tuned};
+	struct job job = {.text = text, .raw = raw};
 	struct result result = {0};
 	int status;
 
@@ -162,14 +166,14 @@ static void run(const char *text, bool tuned)
 	printf("\n");
 }
 
-static void run_all(char *jobs, bool tuned)
+static void run_all(char *jobs, bool raw)
 {
 	char *text;
 
 	while ((text = strsep(&jobs, ";")) != NULL) {
 		text += strspn(text, " ");
 		if (*text)
-			run(text, tuned);
+			run(text, raw);
 	}
 }
 
@@ -177,7 +181,7 @@ int main(void)
 {
 	char *jobs = getenv("bench");
 	const char *word = getenv("bench_tuned");
-	bool tuned = word && strcmp(word, "1") == 0;
+	int tuned = word ? atoi(word) : 0;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	mkdir("/dev", 0755);
@@ -189,10 +193,12 @@ int main(void)
 	if (wait_for("/dev/vda") == 0 && wait_for("/sys/class/net/eth0") == 0) {
 		/* Kernel time; what counts is when this line reaches the host. */
 		printf("BENCH boot n=1 ns=%llu per_s=0 insn=0\n", (unsigned long long)now_ns());
-		if (tuned)
-			tune();
+		if (tuned >= 1)
+			tune_disk();
+		if (tuned >= 2)
+			allow_huge_pages();
 		if (jobs)
-			run_all(jobs, tuned);
+			run_all(jobs, tuned >= 2);
 	}
 	fflush(stdout);
 	sync();

@@ -128,7 +128,7 @@ static int transmit(const struct job *job, size_t bytes, struct result *result)
 
 	if (sock < 0)
 		return job_fails(job, CARD);
-	if (job->tuned && setsockopt(sock, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one)) < 0)
+	if (job->raw && setsockopt(sock, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one)) < 0)
 		status = job_fails(job, "PACKET_QDISC_BYPASS");
 	else
 		status = send_all(job, sock, bytes, result);

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Makes what runs the peers of Debian's packages:
 
-    prepare.py take ROOT UBOOT FOLDER     of the packages unpacked in ROOT: the kernel, the drivers that
-                                          are modules, U-Boot's image (ROOT's folder UBOOT has it)
-    prepare.py pack FOLDER INIT           FOLDER/initramfs.cpio: the program INIT as /init, the modules
-                                          in the order in which they can be loaded
+    prepare.py take ROOT FOLDER ARCH    of the packages unpacked in ROOT: the kernel, the drivers that
+                                        are modules, the images of U-Boot and EDK2
+    prepare.py pack FOLDER INIT         FOLDER/initramfs.cpio: the program INIT as /init, the modules in
+                                        the order in which they can be loaded
 """
 import gzip
 import pathlib
@@ -14,6 +14,8 @@ import shutil
 import stat
 import sys
 
+UBOOT = {"arm": "qemu_arm", "aarch64": "qemu_arm64"}
+EDK2 = {"arm": ("qemu-efi-arm", "AAVMF32_CODE.fd"), "aarch64": ("qemu-efi-aarch64", "AAVMF_CODE.fd")}
 DRIVERS = ("virtio_mmio", "virtio_blk", "virtio_net", "af_packet")
 
 
@@ -68,15 +70,18 @@ def package_version(root, package):
     return gzip.decompress(log.read_bytes()).decode(errors="replace").split("\n")[0]
 
 
-def take(root, uboot, folder):
+def take(root, folder, arch):
     root, folder = pathlib.Path(root), pathlib.Path(folder)
     modules = Modules(only((root / "lib/modules").iterdir(), "folders of modules"))
-    packages = (f"linux-image-{modules.version}", "u-boot-qemu")
+    packages = (f"linux-image-{modules.version}", "u-boot-qemu", EDK2[arch][0])
     for old in ("modules", "doc"):
         shutil.rmtree(folder / old, ignore_errors=True)
         (folder / old).mkdir()
     shutil.copyfile(only((root / "boot").glob("vmlinuz-*"), "kernels"), folder / "kernel")
-    shutil.copyfile(root / "usr/lib/u-boot" / uboot / "u-boot.bin", folder / "u-boot.bin")
+    shutil.copyfile(root / "usr/lib/u-boot" / UBOOT[arch] / "u-boot.bin", folder / "u-boot.bin")
+    # Debian fills its image up to the size of the flash, which would only take time to load.
+    edk2 = (root / "usr/share/AAVMF" / EDK2[arch][1]).read_bytes()
+    (folder / "edk2.fd").write_bytes(edk2.rstrip(b"\0"))
     for number, module in enumerate(modules.in_order(DRIVERS)):
         shutil.copyfile(module, folder / "modules" / f"{number}-{module.name}")
     for package in packages:

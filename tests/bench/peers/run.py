@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One job on one participant: run.py [OPTIONS] PARTICIPANT JOB (--help has more).
 
-The participants are vireo and floor (our images), linux, linux-tuned and uboot (`make bench-peers`),
-all on the same machine. A job is what Vireo's bench command takes, without the word bench:
+The participants are vireo and floor (our images), and of `make bench-peers`: linux as Debian has it,
+linux-tuned (no scheduler, statistics, merging, mitigations), linux-best (tuned by all that we know of:
+see LINUX_BEST and linux_init.c), uboot and edk2. All have the same machine. A job is what Vireo's bench command takes, without the word bench:
 
     blk 0 r rand 4096 qd=32 wait=wfi n=20000      net 0 tx 64 batch=64 n=20000
     boot                                          net 0 rtt 64 n=2000
@@ -18,6 +19,7 @@ import pathlib
 import re
 import select
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -31,9 +33,10 @@ CPU = {"arm": "cortex-a15", "aarch64": "cortex-a57"}
 DISK_BYTES = 1 << 30
 LIMIT_S = 120
 LINUX_STOCK = "console=ttyAMA0 quiet panic=-1"
+LINUX_TUNED = "mitigations=off bench_tuned=1"
 # Where its addresses are random Linux keeps its page tables apart from user space's, whatever
 # mitigations= says: without nokaslr a system call costs 40 us more here.
-LINUX_TUNED = "mitigations=off nokaslr bench_tuned=1"
+LINUX_BEST = "mitigations=off nokaslr bench_tuned=2"
 UBOOT_PROMPT = rb"\n=> "
 
 
@@ -71,15 +74,14 @@ class Serial:
         return bool(data)
 
     def find(self, pattern):
-        """The first match behind the one found before, and the ns since the start; None, None if
-        QEMU ends without one."""
+        """The first match behind the one found before, and the ns since the start."""
         while True:
             found = re.compile(pattern).search(self.text, self._searched)
             if found:
                 self._searched = found.end()
                 return found, time.monotonic_ns() - self.start
             if not self._more():
-                return None, None
+                raise BenchError("QEMU ended without the line; it said:\n" + self.report())
 
     def send(self, line):
         self._process.stdin.write(line.encode() + b"\n")
@@ -133,11 +135,13 @@ def linux(*words):
     return options
 
 
-def uboot(arch, job):
-    """U-Boot hands the kernel's command line on to the program."""
-    return ["-bios", needed("peers", arch, "u-boot.bin"),
-            "-kernel", needed("peers", arch, "bench.efi"),
-            "-append", "none" if job == "boot" else job]
+def firmware(image):
+    """It hands the kernel's command line on to the program."""
+    def options(arch, job):
+        return ["-bios", needed("peers", arch, image),
+                "-kernel", needed("peers", arch, "bench.efi"),
+                "-append", "none" if job == "boot" else job]
+    return options
 
 
 def drive_uboot(serial, arch, job):
@@ -160,7 +164,8 @@ def drive_uboot(serial, arch, job):
 
 PARTICIPANTS = {
     "vireo": bare_image("vireo"), "floor": bare_image("floor"), "linux": linux(),
-    "linux-tuned": linux(LINUX_TUNED), "uboot": uboot,
+    "linux-tuned": linux(LINUX_TUNED), "linux-best": linux(LINUX_BEST),
+    "uboot": firmware("u-boot.bin"), "edk2": firmware("edk2.fd"),
 }
 
 
@@ -192,8 +197,6 @@ def measure(serial, participant, arch, job):
             return parse(job, "boot", boot_ns)
     line = rb"^(BENCH " + re.escape(job.encode()) + rb"(?: [^\r\n]*)?|BENCH-ERROR[^\r\n]*)\r*\n"
     found, host_ns = serial.find(b"(?m)" + line)
-    if not found:
-        raise BenchError("no line BENCH came:\n" + serial.report())
     text = found[1].decode(errors="replace")
     if text.startswith("BENCH-ERROR"):
         raise BenchError(text)
@@ -236,7 +239,13 @@ def run(participant, job, arch="aarch64", cpu=None, limit=LIMIT_S, extra=()):
             end.close()
 
 
+def end_with_children():
+    """A SIGTERM (that of timeout, say) ends Python at once, but not what it has started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
+
+
 def main():
+    end_with_children()
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arch", choices=CPU, default="aarch64")
