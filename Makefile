@@ -376,8 +376,7 @@ $(B)/bench/trace_count: tests/bench/trace_count.c | deps
 .PHONY: profile
 profile: $(B)/bench/trace_count $(B)/$(ARCH)/vireo.elf ## where the instructions of a job go, by function: JOB='blk 0 r rand 4096 qd=1 n=1000'
 	@$(PYTHON) tests/bench/profile.py $< $(ARCH) '$(JOB)' $(PROFILE_DEVICES) $(QEMU_ARGS)
-# The peers: Debian's Linux and U-Boot, downloaded for their architecture and not installed, each with
-# a program of ours that runs the jobs. The packages here are for this alone.
+
 # The peers: Debian's Linux, U-Boot and EDK2, downloaded and not installed, each with a program of
 # ours that runs the jobs. The packages here are for this alone.
 BENCH_PACKAGES      := libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross

@@ -93,7 +93,7 @@ def middle(values):
 
 def ratios(reference, other):
     """How many times faster the first is, round by round."""
-    return [(b["ns"] / b["n"]) / (a["ns"] / a["n"]) for a, b in zip(reference, other)]
+    return [a["per_s"] / b["per_s"] for a, b in zip(reference, other)]
 
 
 def table(samples, reference):
@@ -103,7 +103,7 @@ def table(samples, reference):
         for participant, rounds in results.items():
             once = rounds[0]["n"] == 1
             unit, digits = ("ms", 1) if once else ("/s", 0)
-            values = [r["ns"] / 1e6 if once else r["n"] * 1e9 / r["ns"] for r in rounds]
+            values = [r["ns"] / 1e6 if once else r["per_s"] for r in rounds]
             mid, low, high = (f"{value:,.{digits}f}" for value in middle(values))
             versus = ""
             if reference in results and participant != reference:

@@ -8,7 +8,7 @@
  * bench_tuned=1 the disk has no scheduler, no statistics and no merging; with 2 large buffers are huge
  * pages as well, and raw sockets leave out the queueing discipline. Each job prints
  *
- *     BENCH <the job> ns=<all of it> per_s=<operations> insn=0
+ *     BENCH <the job> ns=<of one operation> per_s=<operations> insn=0
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -159,7 +159,8 @@ static void run(const char *text, bool raw)
 		status = job_fails(&job, "nothing was measured");
 	if (status < 0)
 		return;
-	printf("BENCH %s ns=%llu per_s=%llu insn=0", text, (unsigned long long)result.ns,
+	printf("BENCH %s ns=%llu per_s=%llu insn=0", text,
+	       (unsigned long long)(result.ns / result.operations),
 	       (unsigned long long)(result.operations * 1e9 / result.ns));
 	if (result.lost)
 		printf(" lost=%llu", (unsigned long long)result.lost);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * net 0 tx BYTES batch=FRAMES n=COUNT: frames through a raw socket, sendmmsg for a batch.
- * net 0 rtt BYTES peer=ADDRESS n=COUNT: UDP to the peer's port 7 and back, BYTES of payload.
+ * net 0 rtt BYTES peer=ADDRESS n=COUNT: UDP to the peer's port 7 and back, in frames of BYTES.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -25,6 +25,7 @@
 #define PEER_ADDRESS	"10.0.2.2"
 #define ECHO_PORT	7
 #define EXPERIMENTAL	0x88b5 /* an ethertype for local use */
+#define UDP_DATA	42     /* behind the headers of Ethernet, IPv4 and UDP */
 #define MAX_BATCH	64
 #define MAX_BYTES	1514
 #define MAX_LOST	100
@@ -182,7 +183,7 @@ static int round_trips(const struct job *job, size_t bytes, struct result *resul
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(ECHO_PORT)};
 	int sock, status;
 
-	if (bytes < sizeof(uint64_t))
+	if (bytes < UDP_DATA + sizeof(uint64_t))
 		return job_fails(job, "size");
 	if (inet_pton(AF_INET, peer ? peer : PEER_ADDRESS, &to.sin_addr) != 1)
 		return job_fails(job, "peer");
@@ -193,7 +194,7 @@ static int round_trips(const struct job *job, size_t bytes, struct result *resul
 	    connect(sock, (struct sockaddr *)&to, sizeof(to)) < 0)
 		status = job_fails(job, "socket");
 	else
-		status = trips(job, sock, bytes, result);
+		status = trips(job, sock, bytes - UDP_DATA, result);
 	close(sock);
 	return status;
 }

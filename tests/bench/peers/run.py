@@ -9,7 +9,7 @@ see LINUX_BEST and linux_init.c), uboot and edk2. All have the same machine. A j
     blk 0 r rand 4096 qd=32 wait=wfi n=20000      net 0 tx 64 batch=64 n=20000
     boot                                          net 0 rtt 64 n=2000
 
-A participant prints BENCH, the job, and its figures as KEY=VALUE. The result has those, and host_ns,
+A participant prints BENCH, the job, and its figures as KEY=VALUE; ns is that of one operation. The result has those, and host_ns,
 the time from QEMU's start until the line came; for `boot` that is what ns and per_s are of.
 """
 import argparse
@@ -172,20 +172,20 @@ PARTICIPANTS = {
 def figures(words):
     """KEY=VALUE of each word whose value is a number."""
     pairs = (word.split("=", 1) for word in words if "=" in word)
-    return {key: int(value, 0) for key, value in pairs
-            if re.fullmatch(r"0x[0-9a-f]+|\d+", value)}
+    return {key: float(value) if "." in value else int(value, 0) for key, value in pairs
+            if re.fullmatch(r"0x[0-9a-f]+|\d+(\.\d+)?", value)}
 
 
 def parse(job, line, host_ns):
     result = {"job": job, "insn": 0, "host_ns": host_ns, **figures(line.split())}
     if "ticks" in result:
-        result["ns"] = result.pop("ticks") * 1_000_000_000 // result.pop("hz")
+        passed = result.pop("ticks") / result.pop("hz")
+        result["ns"] = int(passed * 1e9 / result["n"])
+        result["per_s"] = int(result["n"] / passed)
     if job == "boot":
-        result["n"], result["ns"] = 1, host_ns
-    if not result.get("ns") or not result.get("n"):
+        result |= {"n": 1, "ns": host_ns, "per_s": 1e9 / host_ns}
+    if not result.get("per_s") or not result.get("n"):
         raise BenchError(f"no figures: {line}")
-    if "per_s" not in result or job == "boot":
-        result["per_s"] = result["n"] * 1_000_000_000 // result["ns"]
     return result
 
 
