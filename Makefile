@@ -64,7 +64,7 @@ debian_arch_arm     := armhf
 debian_arch_aarch64 := arm64
 third_party          = $(B)/third_party/$(1)
 
-$(B)/third_party/%/stamp: .ci/third_party.sh | deps
+$(B)/third_party/%/stamp: .ci/third_party.sh .ci/debian_download.sh | deps
 	@echo "  FETCH   libfdt and zlib for $*"
 	@.ci/third_party.sh $(debian_arch_$*) $(@D)
 	@touch $@
@@ -526,8 +526,8 @@ compile_commands.json: | deps ## for editors: how each file is compiled (for ARC
 	@sed '$$s/,$$//' $@.tmp >$@ && echo ']' >>$@ && rm $@.tmp
 
 .PHONY: clean
-clean: ## remove what was built; keeps the downloaded libraries
-	@rm -rf $(filter-out $(B)/third_party,$(wildcard $(B)/*)) compile_commands.json
+clean: ## remove what was built; keeps what was downloaded
+	@rm -rf $(filter-out $(B)/third_party $(B)/peers,$(wildcard $(B)/*)) compile_commands.json
 
 .PHONY: distclean
 distclean: ## remove everything that is not in git's care

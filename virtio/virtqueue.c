@@ -230,9 +230,12 @@ bool virtqueue_kick(struct virtqueue *vq)
 uint32_t vring_notification_data(const struct virtqueue *vq)
 {
 	const struct vring_virtqueue *vvq = to_vvq(vq);
-	uint32_t next = vvq->packed ? vring_next_offset_packed(vvq) : vring_next_offset_split(vvq);
+	uint32_t next;
 
-	return vvq->notification_data ? vq->index | next << 16 : vq->index;
+	if (likely(!vvq->notification_data))
+		return vq->index;
+	next = vvq->packed ? vring_next_offset_packed(vvq) : vring_next_offset_split(vvq);
+	return vq->index | next << 16;
 }
 
 /* --- taking buffers back ---------------------------------------------------------------------- */

@@ -120,10 +120,14 @@ def machine(arch, network):
             "-device", "virtio-blk-device,drive=disk0", *network]
 
 
-def bare_image(name):
-    def options(arch, job):
-        return ["-kernel", needed(arch, f"{name}.elf"), "-append", f"bench {job}; poweroff"]
-    return options
+def vireo(arch, job):
+    return ["-kernel", needed(arch, "vireo.elf"), "-append", f"bench {job}; poweroff"]
+
+
+def floor(arch, job):
+    """It has no other commands; `boot` is to power off at once."""
+    return ["-kernel", needed(arch, "floor.elf"),
+            "-append", "off" if job == "boot" else f"{job}; poweroff"]
 
 
 def linux(*words):
@@ -163,7 +167,7 @@ def drive_uboot(serial, arch, job):
 
 
 PARTICIPANTS = {
-    "vireo": bare_image("vireo"), "floor": bare_image("floor"), "linux": linux(),
+    "vireo": vireo, "floor": floor, "linux": linux(),
     "linux-tuned": linux(LINUX_TUNED), "linux-best": linux(LINUX_BEST),
     "uboot": firmware("u-boot.bin"), "edk2": firmware("edk2.fd"),
 }
