@@ -99,7 +99,8 @@ def test_interrupt_latency(lab, arch, wait):
     assert list(figures)[-3:] == ["min", "avg", "max"]
     least, mean, most = (int(figures[name]) for name in ("min", "avg", "max"))
     assert 0 < least <= mean <= most
-    assert float(figures["irq"]) >= 1 and figures["notify"] == "0.00"
+    # One entry serves several interrupts where the host was away for longer than a period.
+    assert 0 < float(figures["irq"]) < 50 and figures["notify"] == "0.00"
     assert int(figures["ns"]) >= 200000  # the timer's period
     machine.poweroff()
 
