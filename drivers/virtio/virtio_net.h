@@ -69,7 +69,14 @@ void virtio_net_set_tx_ready(struct virtio_net *net, void (*ready)(void *arg), v
  */
 int __must_check virtio_net_send(struct virtio_net *net, const void *frame, unsigned int len);
 
-/* The same, waiting up to @timeout_ns for a transmit buffer: -ETIMEDOUT in place of -ENOSPC.
+/* The same, but the device is told only by the next virtio_net_kick() or virtio_net_send(), so that many
+ * frames cost one notification. -ENOSPC: it has been told of those before. Any context. */
+int __must_check virtio_net_add(struct virtio_net *net, const void *frame, unsigned int len);
+
+/* Tells the device of the frames that were added. Any context. */
+void virtio_net_kick(struct virtio_net *net);
+
+/* virtio_net_send(), waiting up to @timeout_ns for a transmit buffer: -ETIMEDOUT in place of -ENOSPC.
  * Thread context. */
 int __must_check virtio_net_send_wait(struct virtio_net *net, const void *frame, unsigned int len,
 				      uint64_t timeout_ns);

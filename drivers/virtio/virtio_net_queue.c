@@ -324,32 +324,71 @@ static int tx_add_reclaim(struct virtio_net *net, const void *frame, unsigned in
 	return ret;
 }
 
-int virtio_net_send(struct virtio_net *net, const void *frame, unsigned int len)
+/* Under the lock. */
+static int tx_enqueue(struct virtio_net *net, const void *frame, unsigned int len)
 {
-	unsigned long state;
-	bool notify = false;
 	int ret;
 
-	if (len < VIRTIO_NET_FRAME_MIN || len > VIRTIO_NET_FRAME_MIN + net->mtu)
-		return -EINVAL;
-
-	state = port_lock(&net->lock);
 	if (net->failed)
-		ret = -EIO;
-	else if (!net->link_up)
-		ret = -ENETDOWN;
-	else
-		ret = tx_add_reclaim(net, frame, len);
+		return -EIO;
+	if (!net->link_up)
+		return -ENETDOWN;
+	ret = tx_add_reclaim(net, frame, len);
 	if (!ret) {
 		net->stats.tx_frames++;
 		net->stats.tx_bytes += len;
-		notify = virtqueue_kick_prepare(net->tx_vq);
 	} else if (ret == -ENOSPC) {
 		net->stats.tx_full++;
 	}
+	return ret;
+}
+
+static bool tx_length_valid(const struct virtio_net *net, unsigned int len)
+{
+	return len >= VIRTIO_NET_FRAME_MIN && len <= VIRTIO_NET_FRAME_MIN + net->mtu;
+}
+
+int virtio_net_send(struct virtio_net *net, const void *frame, unsigned int len)
+{
+	unsigned long state;
+	bool notify;
+	int ret;
+
+	if (!tx_length_valid(net, len))
+		return -EINVAL;
+	state = port_lock(&net->lock);
+	ret = tx_enqueue(net, frame, len);
+	notify = !ret && virtqueue_kick_prepare(net->tx_vq);
 	port_unlock(&net->lock, state);
 	if (notify && !virtqueue_notify(net->tx_vq))
 		return -EIO;
+	return ret;
+}
+
+void virtio_net_kick(struct virtio_net *net)
+{
+	unsigned long state = port_lock(&net->lock);
+	bool notify = !net->failed && !net->frozen && !virtqueue_is_broken(net->tx_vq) &&
+		      virtqueue_kick_prepare(net->tx_vq);
+
+	port_unlock(&net->lock, state);
+	if (notify) /* a queue that cannot be notified is broken, and recovery begins */
+		(void)virtqueue_notify(net->tx_vq);
+}
+
+int virtio_net_add(struct virtio_net *net, const void *frame, unsigned int len)
+{
+	unsigned long state;
+	int ret;
+
+	if (!tx_length_valid(net, len))
+		return -EINVAL;
+	state = port_lock(&net->lock);
+	ret = tx_enqueue(net, frame, len);
+	port_unlock(&net->lock, state);
+	/* Room comes back only from a device that knows what to send. */
+	if (ret == -ENOSPC)
+		virtio_net_kick(net);
 	return ret;
 }
 

@@ -246,6 +246,40 @@ static void an_mtu_out_of_range_does_no_harm(void **state)
 	}
 }
 
+/* The device learns of added frames with the kick, and of all with one notification; where the ring is full
+ * it learns of them without. */
+static void added_frames_go_out_with_one_notification(void **state)
+{
+	static uint8_t frame[60];
+	struct virtqueue *tx;
+	unsigned long before;
+	unsigned int n = 0;
+	int err;
+
+	(void)state;
+	start(refdev_net_new(2, ALL_FEATURES));
+	tx = list_entry(rig.vm.vdev.vqs.prev, struct virtqueue, list);
+	before = virtqueue_get_stats(tx).notified;
+	assert_int_equal(virtio_net_add(net, frame, 13), -EINVAL);
+	for (unsigned int i = 0; i < 10; i++)
+		assert_int_equal(virtio_net_add(net, frame, sizeof(frame)), 0);
+	run_machine();
+	assert_int_equal(ref->sent, 0);
+	virtio_net_kick(net);
+	run_machine();
+	assert_int_equal(ref->sent, 10);
+	assert_int_equal(virtqueue_get_stats(tx).notified, before + 1);
+
+	while ((err = virtio_net_add(net, frame, sizeof(frame))) == 0)
+		n++;
+	assert_int_equal(err, -ENOSPC);
+	assert_in_range(n, 16, 64);
+	run_machine();
+	assert_int_equal(ref->sent, 10 + n);
+	assert_int_equal(virtio_net_add(net, frame, sizeof(frame)), 0);
+	rig_end(&rig);
+}
+
 static void a_full_transmit_ring_says_so_and_recovers(void **state)
 {
 	static uint8_t frame[60];
@@ -449,6 +483,7 @@ int main(void)
 		TEST(receive_buffers_are_refilled_for_ever),
 		TEST(a_receiver_may_answer_at_once),
 		TEST(without_a_receiver_frames_are_counted_and_dropped),
+		TEST(added_frames_go_out_with_one_notification),
 		TEST(lengths_that_cannot_be_are_counted_as_errors),
 		TEST(a_frame_of_a_wrong_length_is_not_sent),
 		TEST(a_smaller_mtu_limits_what_is_sent),
