@@ -114,8 +114,8 @@ int bench_options(struct shell *sh, struct bench_option *options, int first, int
 const struct command bench_commands[] = {
 	{"bench blk", "N r|w rand|seq BYTES [qd=N] [n=N]", "counts what a request costs", 4,
 	 SHELL_ARGS_MAX, bench_blk},
-	{"bench net", "N tx|rtt BYTES [n=N]", "a frame, a UDP round trip", 3, SHELL_ARGS_MAX,
-	 bench_net},
+	{"bench net", "N tx|rtt BYTES [batch=N] [n=N]", "a frame, a UDP round trip", 3,
+	 SHELL_ARGS_MAX, bench_net},
 	{"bench rng", "N BYTES [n=N]", "a read of entropy", 2, SHELL_ARGS_MAX, bench_rng},
 	{"bench irq", "[n=N] [wait=wfi|poll]", "from a timer's deadline to its handler", 0,
 	 SHELL_ARGS_MAX, bench_irq},

@@ -20,6 +20,8 @@
 #define NUMBER	  UDP_DATA /* where a frame's number stands */
 #define BYTES_MIN (NUMBER + 4)
 
+#define BATCH_MAX 64u
+
 /* Without any progress for so long a job is over. */
 #define STALL_NS (2 * NSEC_PER_SEC)
 
@@ -30,6 +32,7 @@ struct net_job {
 	uint32_t number;	/* of the next frame */
 	int error;		/* the first */
 	unsigned int len;
+	unsigned int batch;
 	uint8_t frame[VIRTIO_NET_FRAME_MAX];
 };
 
@@ -49,14 +52,21 @@ static void number_frame(struct net_job *job)
 	memcpy(job->frame + NUMBER, &job->number, sizeof(job->number));
 }
 
+/* One notification for each batch of frames, and one where there was no room for more. */
 static int run_tx(struct net_job *job)
 {
+	unsigned int added = 0;
 	int err = 0;
 
 	for (; job->left && !err; job->left--) {
 		number_frame(job);
-		err = virtio_net_send_wait(job->net, job->frame, job->len, STALL_NS);
+		err = virtio_net_add(job->net, job->frame, job->len);
+		if (err == -ENOSPC)
+			err = virtio_net_send_wait(job->net, job->frame, job->len, STALL_NS);
+		if (++added % job->batch == 0)
+			virtio_net_kick(job->net);
 	}
+	virtio_net_kick(job->net);
 	return err;
 }
 
@@ -146,7 +156,11 @@ static int measure(struct shell *sh, struct net_job *job, int argc, char **argv)
 
 int bench_net(struct shell *sh, int argc, char **argv)
 {
-	struct bench_option options[] = {{"n", 1000, 1, UINT32_MAX, NULL}, {0}};
+	struct bench_option options[] = {
+		{"n", 1000, 1, UINT32_MAX, NULL},
+		{"batch", 1, 1, BATCH_MAX, NULL},
+		{0},
+	};
 	int number = command_device(sh, VIRTIO_ID_NET, argv[1]);
 	struct net_job *job;
 	int err;
@@ -161,6 +175,7 @@ int bench_net(struct shell *sh, int argc, char **argv)
 		return sh_error(sh, -ENOMEM, "%s", sh_strerror(-ENOMEM));
 	job->net = virtio_net_find((unsigned int)number);
 	job->left = options[0].value;
+	job->batch = (unsigned int)options[1].value;
 	err = prepare(sh, job, argv);
 	if (!err)
 		err = measure(sh, job, argc, argv);

@@ -67,6 +67,7 @@ def test_figures_are_those_of_the_queues(lab, arch, ring):
     echo = lab.channel(Echo)
     machine = lab.boot(dataclasses.replace(arch, ring=ring), *with_echo(echo))
     for job in ("blk 0 r rand 4096 qd=8 n=100", "blk 1 w seq 4096 qd=4 n=100", "net 0 tx 100 n=100",
+                "net 0 tx 100 batch=16 n=100",
                 "net 1 rtt 100 n=100", "rng 0 600 n=100"):
         device, queues = PLACES[" ".join(job.split()[:2])]
         before, interrupts = queue_sums(machine, device, queues), line_count(machine, device)
@@ -126,6 +127,7 @@ ERRORS = {
     "bench net 0 tx 1515": "bench net: bytes 1515 is too large (at most 1514)",
     "bench net 0 rx 64": "bench net: rx: not tx|rtt",
     "bench net 0 rtt 64 n=3": "bench net: nothing comes back",
+    "bench net 0 tx 64 batch=65": "bench net: batch 65 is too large (at most 64)",
     "bench net 0 tx 64 n=0": "bench net: 0: no such option, or out of range",
     "bench rng 0 65537": "bench rng: bytes 65537 is too large (at most 65536)",
     "bench rng 0 0": "bench rng: bytes is 0",
