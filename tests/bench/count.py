@@ -50,35 +50,23 @@ def normal(job, figures):
         counts["insn"] = float(int(figures["ns"]) // 1000)
     elif job.startswith("irq"):
         counts["insn"] = float(figures["avg"])
-    elif not counts["insn"]:
+    elif counts.get("insn") == 0:
         counts["insn"] = float(figures["ns"])
     return counts
 
 
 def checked(lines, jobs):
-    """Of the BENCH lines those figures that have a budget; a job that printed none is None."""
-    return {job: {name: count for (name, count), limit in
-                  zip(normal_in_order(job, lines[job]), limits) if limit != "-"}
-            if job in lines else None for job, limits in jobs}
-
-
-def normal_in_order(job, figures):
-    counts = normal(job, figures)
-    return [(name, counts.get(name, 0.0)) for name in counted.FIGURES]
+    """Of the BENCH lines those figures that have a budget; None for a job where one of them is missing."""
+    result = {}
+    for job, limits in jobs:
+        counts = normal(job, lines[job]) if job in lines else {}
+        wanted = [name for name, limit in zip(counted.FIGURES, limits) if limit != "-"]
+        result[job] = {name: counts[name] for name in wanted} if counts.keys() >= set(wanted) else None
+    return result
 
 
 def run_once(arch, ring, jobs, processor):
-    echo = counted.Echo()
-    machine = counted.counted(
-        Platform(arch, ring=RINGS[ring]), *counted.DEVICES, "-netdev", echo.netdev(),
-        "-device", "virtio-net-device,netdev=echo",
-        append="; ".join([f"bench {job}" for job, _ in jobs] + ["poweroff"]),
-        processor=processor, channels=[echo])
-    try:
-        text = machine.finish()
-    finally:
-        machine.close()
-        echo.close()
+    text = counted.run(Platform(arch, ring=RINGS[ring]), [f"bench {job}" for job, _ in jobs], processor)
     return checked(counted.parse_bench(text), jobs)
 
 
@@ -93,7 +81,8 @@ def agreed(runs):
 
 
 def count(arch, ring, jobs, processor, most=6):
-    """Runs all jobs twice, and again while any is not agreed on. None: it never was, or no line."""
+    """Runs all jobs twice, and again while there is one without two runs alike. Returns what is agreed on of
+    each job, or None, and all runs."""
     runs = [run_once(arch, ring, jobs, processor)]
     while len(runs) < most:
         runs.append(run_once(arch, ring, jobs, processor))

@@ -82,6 +82,21 @@ def counted(platform, *devices, append, processor=None, **options):
     return machine
 
 
+def run(platform, commands, processor=None):
+    """What the guest prints that runs @commands with all DEVICES, and network card 1 at an echo."""
+    echo = Echo()
+    try:
+        machine = counted(platform, *DEVICES, "-netdev", echo.netdev(), "-device",
+                          "virtio-net-device,netdev=echo", channels=[echo],
+                          append="; ".join([*commands, "poweroff"]), processor=processor)
+        try:
+            return machine.finish()
+        finally:
+            machine.close()
+    finally:
+        echo.close()
+
+
 def repeatable(run, most=6):
     """What two calls of @run give alike, and the number of calls; None if no two of @most do. A host that
     takes the processor away at the wrong moment lets a slow device look fast."""

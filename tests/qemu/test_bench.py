@@ -171,15 +171,8 @@ def test_a_disk_that_fails_ends_the_job(lab, arch):
 def test_counts_are_exact(arch, ring):
     """Two runs agree in each count, to the last digit; where the CPU counts instructions, so do they."""
     def run():
-        echo = Echo()
-        machine = counted.counted(
-            dataclasses.replace(arch, ring=ring), *with_echo(echo), channels=[echo],
-            append="; ".join([f"bench {job}" for job in JOBS] + ["poweroff"]))
-        try:
-            lines = parse_bench(machine.finish())
-        finally:
-            machine.close()
-            echo.close()
+        lines = parse_bench(counted.run(dataclasses.replace(arch, ring=ring),
+                                        [f"bench {job}" for job in JOBS]))
         return {job: counts_of(figures) for job, figures in lines.items()}
 
     counts, _ = counted.repeatable(run)
