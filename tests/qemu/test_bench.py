@@ -75,7 +75,9 @@ def test_figures_are_those_of_the_queues(lab, arch, ring):
         after = queue_sums(machine, device, queues)
         assert after["added"] - before["added"] >= 100
         assert round(float(figures["notify"]) * 100) == after["notified"] - before["notified"], job
-        assert round(float(figures["irq"]) * 100) == line_count(machine, device) - interrupts, job
+        # A sender that found no room has asked for an interrupt, which may come after its job.
+        late = line_count(machine, device) - interrupts - round(float(figures["irq"]) * 100)
+        assert 0 <= late <= (2 if " tx " in job else 0), job
     machine.poweroff()
 
 
