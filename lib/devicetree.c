@@ -2,8 +2,9 @@
 /*
  * The device tree, read through libfdt. What is added here is what a driver asks for: addresses
  * translated through every "ranges" on the way to the root (Devicetree Specification 0.4,
- * 2.3.6 and 2.3.8), and interrupts as numbers of the GIC. Nothing is cached: all of this is
- * used while devices are probed, and then never again.
+ * 2.3.6 and 2.3.8), and interrupts as numbers of the GIC. All of this is used while devices are probed,
+ * and then never again. But libfdt finds a parent, or a phandle, by reading the tree from its start, and
+ * devices of a kind stand side by side: so the last answers are remembered.
  */
 #include <errno.h>
 #include <string.h>
@@ -24,11 +25,20 @@
 
 static const void *fdt;
 
+/* The last node whose parent was asked for, and the last phandle that was looked up. */
+static struct {
+	int node, parent;
+	uint32_t phandle;
+	int phandle_node;
+} last;
+
 int dt_init(const void *blob)
 {
 	if (!blob || fdt_check_header(blob) != 0 || fdt_check_full(blob, fdt_totalsize(blob)) != 0)
 		return -EINVAL;
 	fdt = blob;
+	last.node = -1;
+	last.phandle = 0; /* no phandle has this value */
 	return 0;
 }
 
@@ -131,6 +141,23 @@ static int translate(int bus, int parent, uint64_t *addr)
 	return -EINVAL;
 }
 
+/* The parent of a device. */
+static int parent_of(int node)
+{
+	if (node != last.node && (last.node < 0 || fdt_next_subnode(fdt, last.node) != node))
+		last.parent = fdt_parent_offset(fdt, node);
+	last.node = node;
+	return last.parent;
+}
+
+static int node_of_phandle(uint32_t phandle)
+{
+	if (phandle != last.phandle)
+		last.phandle_node = fdt_node_offset_by_phandle(fdt, phandle);
+	last.phandle = phandle;
+	return last.phandle_node;
+}
+
 int dt_reg(int node, unsigned int index, uint64_t *addr, uint64_t *size)
 {
 	unsigned int ac, sc, count, skip;
@@ -139,7 +166,7 @@ int dt_reg(int node, unsigned int index, uint64_t *addr, uint64_t *size)
 
 	if (!reg)
 		return -ENOENT;
-	bus = fdt_parent_offset(fdt, node);
+	bus = parent_of(node);
 	if (bus < 0 || bus_cells(bus, &ac, &sc))
 		return -EINVAL;
 	if (index >= count / (ac + sc))
@@ -166,8 +193,8 @@ static int interrupt_parent(int node)
 		uint32_t phandle = dt_u32(node, "interrupt-parent", 0);
 
 		if (phandle)
-			return fdt_node_offset_by_phandle(fdt, phandle);
-		node = fdt_parent_offset(fdt, node);
+			return node_of_phandle(phandle);
+		node = depth ? fdt_parent_offset(fdt, node) : parent_of(node);
 	}
 	return -ENOENT;
 }

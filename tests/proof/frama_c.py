@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 
-EVENT_IDX, PACKED, IN_ORDER = 1 << 29, 1 << 34, 1 << 35
+EVENT_IDX, PACKED, IN_ORDER, NOTIFICATION_DATA = 1 << 29, 1 << 34, 1 << 35, 1 << 38
 
 # name, size, features, the device maps, legacy; what takes longest comes first
 VARIANTS = [
@@ -14,9 +14,9 @@ VARIANTS = [
     ("packed, 2, mapped", 2, PACKED, 1, 0),
     ("split, 2", 2, 0, 0, 0),
     ("split, 2, mapped, event index", 2, EVENT_IDX, 1, 0),
-    ("packed, 1, event index", 1, PACKED | EVENT_IDX, 0, 0),
+    ("packed, 1, event index, notification data", 1, PACKED | EVENT_IDX | NOTIFICATION_DATA, 0, 0),
     ("split, 1, event index, legacy", 1, EVENT_IDX, 0, 1),
-    ("split, 1, in order", 1, IN_ORDER, 0, 0),
+    ("split, 1, in order, notification data", 1, IN_ORDER | NOTIFICATION_DATA, 0, 0),
     ("packed, 1, in order", 1, PACKED | IN_ORDER, 0, 0),
 ]
 

@@ -202,6 +202,67 @@ static void addresses_are_translated_through_every_bus(void **state)
 	assert_int_equal(dt_reg(dt_find_compatible(-1, "i2c"), 0, &addr, &size), -EINVAL);
 }
 
+/* A device at 0x10, with its interrupt at controller @phandle. */
+static void at_0x10(const char *name, uint32_t phandle)
+{
+	device(name, name, NULL);
+	CELLS("reg", 0, 0x10, 0, 1);
+	CELLS("interrupts", 0, 7, 1);
+	CELLS("interrupt-parent", phandle);
+	fdt_end_node(blob);
+}
+
+/* A bus at @base with the devices a and b. Where it is @flat they are not on it but beside it, at the same
+ * places in the blob. */
+static void make_bus(uint32_t base, bool flat)
+{
+	begin();
+	device("bus", "simple-bus", NULL);
+	CELLS("#address-cells", 2);
+	CELLS("#size-cells", 2);
+	if (flat) { /* a cell less for the end of the node */
+		CELLS("ranges", 0, 0, 0, base, 0);
+		fdt_end_node(blob);
+	} else {
+		CELLS("ranges", 0, 0, 0, base, 0, 0x1000);
+	}
+	at_0x10("a", 1);
+	at_0x10("b", 2);
+	if (!flat)
+		fdt_end_node(blob);
+	fdt_begin_node(blob, "other");
+	CELLS("phandle", 2);
+	CELLS("#interrupt-cells", 1);
+	fdt_end_node(blob);
+	finish();
+}
+
+/* What is remembered of a node is of no other one, and of no other tree. */
+static void what_was_asked_before_does_not_matter(void **state)
+{
+	uint64_t addr, size;
+	struct dt_irq irq;
+	int first_a = -1;
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++) {
+		int a, b;
+
+		make_bus(0x1000, i & 1);
+		a = dt_find_compatible(-1, "a");
+		b = dt_find_compatible(-1, "b");
+		first_a = i ? first_a : a;
+		assert_int_equal(a, first_a);
+		for (unsigned int again = 0; again < 2; again++) {
+			assert_int_equal(dt_reg(a, 0, &addr, &size), 0);
+			assert_int_equal(addr, i & 1 ? 0x10 : 0x1010);
+			assert_int_equal(dt_interrupt(a, 0, &irq), 0);
+			assert_int_equal(dt_interrupt(b, 0, &irq), -EINVAL);
+		}
+		assert_int_equal(dt_reg(a, 0, &addr, &size), 0); /* the last before the next tree */
+	}
+}
+
 static void interrupts_are_numbers_of_the_gic(void **state)
 {
 	struct dt_irq irq;
@@ -315,6 +376,7 @@ int main(void)
 		TEST(devices_are_found_in_their_order_unless_disabled),
 		TEST(registers_are_addresses_of_64_bits),
 		TEST(addresses_are_translated_through_every_bus),
+		TEST(what_was_asked_before_does_not_matter),
 		TEST(interrupts_are_numbers_of_the_gic),
 		TEST(properties_of_the_wrong_kind_are_absent),
 		TEST(the_command_line_is_that_of_chosen),
