@@ -341,6 +341,26 @@ static __always_inline void vring_keep(struct vring_virtqueue *vvq, struct scatt
 	vvq->adding.gfp = gfp;
 }
 
+/*
+ * For a short way that has come to the end of the lists that the device reads, or to that of those it
+ * writes: turns to the latter, and notes how many @bytes were in the former. Returns false where none
+ * are left. in_sgs is read from where it was put, to save the loop a register.
+ */
+static __always_inline bool vring_turn_to_writable(struct vring_virtqueue *vvq,
+						   struct scatterlist *const *list,
+						   struct scatterlist *const **stop,
+						   uint16_t *flags, uint64_t bytes)
+{
+	if (*flags & VRING_DESC_F_WRITE)
+		return false;
+	vvq->adding.out_bytes = (uint32_t)bytes;
+	*stop += READ_ONCE(vvq->adding.in_sgs);
+	if (list == *stop)
+		return false;
+	*flags |= VRING_DESC_F_WRITE;
+	return true;
+}
+
 /* The long ways of these calls, for the short ones to end in. */
 int vring_add_outbuf_long(struct vring_virtqueue *vvq, struct scatterlist *sg, unsigned int num,
 			  void *data, gfp_t gfp);

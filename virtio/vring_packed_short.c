@@ -41,33 +41,16 @@ static __always_inline void add_one(struct vring_virtqueue *vvq, const struct sc
 	packed_commit(vvq, id, 1, p->next_avail + 1, data, ctx);
 }
 
-static int add_outbuf(struct vring_virtqueue *vvq, struct scatterlist *sg, unsigned int num,
-		      void *data, gfp_t gfp)
-{
-	if (unlikely(!is_usual(vvq, sg, num, data)))
-		return vring_add_outbuf_long(vvq, sg, num, data, gfp);
-	add_one(vvq, sg, false, data, NULL);
-	return 0;
-}
-
-static int add_inbuf_ctx(struct vring_virtqueue *vvq, struct scatterlist *sg, unsigned int num,
-			 void *data, void *ctx, gfp_t gfp)
-{
-	if (unlikely(!is_usual(vvq, sg, num, data)))
-		return vring_add_inbuf_long(vvq, sg, num, data, ctx, gfp);
-	add_one(vvq, sg, true, data, ctx);
-	return 0;
-}
-
 /* Into the table of the next id. The id that its entries carry means nothing, and stays 0. */
-static __noinline int add_table(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
-				unsigned int out_sgs, unsigned int in_sgs, void *data, gfp_t gfp)
+static __noinline int add_table_short_packed(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+					     unsigned int out_sgs, unsigned int in_sgs, void *data,
+					     gfp_t gfp)
 {
 	struct vring_packed *p = &vvq->pkd;
 	struct vring_table *table = &vvq->pool.own[p->first_id];
 	struct scatterlist *const *list = sgs, *const *stop = sgs + out_sgs;
 	struct vring_packed_desc *at = table->desc, *desc;
-	unsigned int flags = 0;
+	uint16_t flags = 0; /* but for WRITE none is allowed here (2.8.19) */
 	uint64_t bytes = 0;
 	unsigned long id;
 
@@ -77,21 +60,14 @@ static __noinline int add_table(struct vring_virtqueue *vvq, struct scatterlist 
 	for (;;) {
 		const struct scatterlist *sg;
 
-		if (list == stop) {
-			if (flags)
-				break;
-			vvq->adding.out_bytes = (uint32_t)bytes;
-			stop += READ_ONCE(vvq->adding.in_sgs);
-			if (list == stop)
-				break;
-			flags = VRING_DESC_F_WRITE; /* the only one that is allowed here (2.8.19) */
-		}
+		if (list == stop && !vring_turn_to_writable(vvq, list, &stop, &flags, bytes))
+			break;
 		for (sg = *list++;; sg++) {
 			if (unlikely(!sg->length || at == table->end))
 				return vring_add_adding_long(vvq);
 			at->addr = cpu_to_le64((uintptr_t)sg->addr);
 			at->len = cpu_to_le32(sg->length);
-			at->flags = cpu_to_le16((uint16_t)flags);
+			at->flags = cpu_to_le16(flags);
 			at++;
 			bytes += sg->length;
 			if (sg->last)
@@ -144,13 +120,8 @@ static __always_inline int add_direct(struct vring_virtqueue *vvq, struct scatte
 		const struct scatterlist *sg;
 
 		if (list == stop) {
-			if (flags & VRING_DESC_F_WRITE)
+			if (!vring_turn_to_writable(vvq, list, &stop, &flags, bytes))
 				break;
-			vvq->adding.out_bytes = (uint32_t)bytes;
-			stop += READ_ONCE(vvq->adding.in_sgs);
-			if (list == stop)
-				break;
-			flags |= VRING_DESC_F_WRITE;
 			now = flags;
 		}
 		for (sg = *list++;; sg++) {
@@ -183,36 +154,38 @@ unusual:
 }
 
 /* The first since the kick. */
-static __noinline int add_direct_first(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
-				       unsigned int out_sgs, unsigned int in_sgs, void *data,
-				       gfp_t gfp)
+static __noinline int add_direct_first_short_packed(struct vring_virtqueue *vvq,
+						    struct scatterlist *sgs[], unsigned int out_sgs,
+						    unsigned int in_sgs, void *data, gfp_t gfp)
 {
 	return add_direct(vvq, sgs, out_sgs, in_sgs, data, gfp, vvq->indirect, false);
 }
 
-static int add_sgs(struct vring_virtqueue *vvq, struct scatterlist *sgs[], unsigned int out_sgs,
-		   unsigned int in_sgs, void *data, gfp_t gfp)
+static int add_sgs_short_packed(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+				unsigned int out_sgs, unsigned int in_sgs, void *data, gfp_t gfp)
 {
 	if (unlikely(!data)) {
 		vring_keep(vvq, sgs, out_sgs, in_sgs, data, gfp);
 		return vring_add_adding_long(vvq);
 	}
 	if (!vvq->pkd.held)
-		return add_direct_first(vvq, sgs, out_sgs, in_sgs, data, gfp);
+		return add_direct_first_short_packed(vvq, sgs, out_sgs, in_sgs, data, gfp);
 	return add_direct(vvq, sgs, out_sgs, in_sgs, data, gfp, false, true);
 }
 
-static __noinline int add_direct_short(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
-				       unsigned int out_sgs, unsigned int in_sgs, void *data,
-				       gfp_t gfp)
+static __noinline int add_direct_indirect_short_packed(struct vring_virtqueue *vvq,
+						       struct scatterlist *sgs[],
+						       unsigned int out_sgs, unsigned int in_sgs,
+						       void *data, gfp_t gfp)
 {
 	if (!vvq->pkd.held)
-		return add_direct_first(vvq, sgs, out_sgs, in_sgs, data, gfp);
+		return add_direct_first_short_packed(vvq, sgs, out_sgs, in_sgs, data, gfp);
 	return add_direct(vvq, sgs, out_sgs, in_sgs, data, gfp, true, true);
 }
 
-static int add_sgs_indirect(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
-			    unsigned int out_sgs, unsigned int in_sgs, void *data, gfp_t gfp)
+static int add_sgs_indirect_short_packed(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+					 unsigned int out_sgs, unsigned int in_sgs, void *data,
+					 gfp_t gfp)
 {
 	if (unlikely(!data)) {
 		vring_keep(vvq, sgs, out_sgs, in_sgs, data, gfp);
@@ -220,11 +193,12 @@ static int add_sgs_indirect(struct vring_virtqueue *vvq, struct scatterlist *sgs
 	}
 	/* At least an entry a list; a chain that turns out longer than that goes the long way. */
 	if (vvq->pkd.first_id < vvq->pool.own_count && vring_prefers_table(vvq, out_sgs + in_sgs))
-		return add_table(vvq, sgs, out_sgs, in_sgs, data, gfp);
-	return add_direct_short(vvq, sgs, out_sgs, in_sgs, data, gfp);
+		return add_table_short_packed(vvq, sgs, out_sgs, in_sgs, data, gfp);
+	return add_direct_indirect_short_packed(vvq, sgs, out_sgs, in_sgs, data, gfp);
 }
 
-static int add_prepared(struct vring_virtqueue *vvq, struct virtqueue_prepared *p, void *data)
+static int add_prepared_short_packed(struct vring_virtqueue *vvq, struct virtqueue_prepared *p,
+				     void *data)
 {
 	if (unlikely(!data || !vvq->vq.num_free))
 		return vring_add_prepared_long(vvq, p, data);
@@ -277,32 +251,6 @@ static __always_inline void *get(struct vring_virtqueue *vvq, unsigned int *len,
 	return rearm ? vring_rearm_packed(vvq, data) : data;
 }
 
-static void *get_buf(struct vring_virtqueue *vvq, unsigned int *len)
-{
-	return get(vvq, len, NULL, false);
-}
-
-static void *get_buf_ctx(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
-{
-	return get(vvq, len, ctx, false);
-}
-
-static void *get_buf_rearm(struct vring_virtqueue *vvq, unsigned int *len)
-{
-	return get(vvq, len, NULL, true);
-}
-
-static void *get_buf_ctx_rearm(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
-{
-	return get(vvq, len, ctx, true);
-}
-
-#define WAYS(sgs, get)                                                                         \
-	{                                                                                      \
-		add_outbuf, add_inbuf_ctx, sgs, add_prepared, kick_short_packed, get_buf##get, \
-			get_buf_ctx##get                                                       \
-	}
-const struct vring_ways vring_short_packed[2][2] = {
-	{WAYS(add_sgs, ), WAYS(add_sgs, _rearm)},
-	{WAYS(add_sgs_indirect, ), WAYS(add_sgs_indirect, _rearm)},
-};
+#define SHORT(name) name##_short_packed
+#define SHORT_WAYS  vring_short_packed
+#include "virtio/vring_short_ways.h"

@@ -35,33 +35,17 @@ static __always_inline void add_one(struct vring_virtqueue *vvq, const struct sc
 	split_commit(vvq, state, 1, head, s->next[head], data, ctx);
 }
 
-static int add_outbuf(struct vring_virtqueue *vvq, struct scatterlist *sg, unsigned int num,
-		      void *data, gfp_t gfp)
-{
-	if (unlikely(!is_usual(vvq, sg, num, data)))
-		return vring_add_outbuf_long(vvq, sg, num, data, gfp);
-	add_one(vvq, sg, false, data, NULL);
-	return 0;
-}
-
-static int add_inbuf_ctx(struct vring_virtqueue *vvq, struct scatterlist *sg, unsigned int num,
-			 void *data, void *ctx, gfp_t gfp)
-{
-	if (unlikely(!is_usual(vvq, sg, num, data)))
-		return vring_add_inbuf_long(vvq, sg, num, data, ctx, gfp);
-	add_one(vvq, sg, true, data, ctx);
-	return 0;
-}
-
 /* Into the table of the next descriptor. */
-static __noinline int add_table(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
-				unsigned int out_sgs, unsigned int in_sgs, void *data, gfp_t gfp)
+static __noinline int add_table_short_split(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+					    unsigned int out_sgs, unsigned int in_sgs, void *data,
+					    gfp_t gfp)
 {
 	struct vring_split *s = &vvq->split;
 	struct vring_table *table = &vvq->pool.own[s->first_free];
 	struct scatterlist *const *list = sgs, *const *stop = sgs + out_sgs;
 	struct vring_desc *at = table->desc;
-	unsigned int flags = VRING_DESC_F_NEXT, head;
+	uint16_t flags = VRING_DESC_F_NEXT;
+	unsigned int head;
 	struct vring_desc_state *state;
 	uint64_t bytes = 0;
 
@@ -69,21 +53,14 @@ static __noinline int add_table(struct vring_virtqueue *vvq, struct scatterlist 
 	for (;;) {
 		const struct scatterlist *sg;
 
-		if (list == stop) {
-			if (flags & VRING_DESC_F_WRITE)
-				break;
-			vvq->adding.out_bytes = (uint32_t)bytes;
-			stop += READ_ONCE(vvq->adding.in_sgs);
-			if (list == stop)
-				break;
-			flags |= VRING_DESC_F_WRITE;
-		}
+		if (list == stop && !vring_turn_to_writable(vvq, list, &stop, &flags, bytes))
+			break;
 		for (sg = *list++;; sg++) {
 			if (unlikely(!sg->length || at == table->end))
 				return vring_add_adding_long(vvq);
 			at->addr = vring64(vvq, (uintptr_t)sg->addr);
 			at->len = vring32(vvq, sg->length);
-			at->flags = vring16(vvq, (uint16_t)flags);
+			at->flags = vring16(vvq, flags);
 			at++;
 			bytes += sg->length;
 			if (sg->last)
@@ -123,15 +100,8 @@ static __always_inline int add_direct(struct vring_virtqueue *vvq, struct scatte
 	for (;;) {
 		const struct scatterlist *sg;
 
-		if (list == stop) {
-			if (flags & VRING_DESC_F_WRITE)
-				break;
-			vvq->adding.out_bytes = (uint32_t)bytes;
-			stop += READ_ONCE(vvq->adding.in_sgs);
-			if (list == stop)
-				break;
-			flags |= VRING_DESC_F_WRITE;
-		}
+		if (list == stop && !vring_turn_to_writable(vvq, list, &stop, &flags, bytes))
+			break;
 		for (sg = *list++;; sg++) {
 			if (unlikely(!sg->length || descs == room))
 				return vring_add_adding_long(vvq);
@@ -158,8 +128,8 @@ static __always_inline int add_direct(struct vring_virtqueue *vvq, struct scatte
 	return 0;
 }
 
-static int add_sgs(struct vring_virtqueue *vvq, struct scatterlist *sgs[], unsigned int out_sgs,
-		   unsigned int in_sgs, void *data, gfp_t gfp)
+static int add_sgs_short_split(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+			       unsigned int out_sgs, unsigned int in_sgs, void *data, gfp_t gfp)
 {
 	if (unlikely(!data)) {
 		vring_keep(vvq, sgs, out_sgs, in_sgs, data, gfp);
@@ -168,15 +138,17 @@ static int add_sgs(struct vring_virtqueue *vvq, struct scatterlist *sgs[], unsig
 	return add_direct(vvq, sgs, out_sgs, in_sgs, data, gfp, false);
 }
 
-static __noinline int add_direct_short(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
-				       unsigned int out_sgs, unsigned int in_sgs, void *data,
-				       gfp_t gfp)
+static __noinline int add_direct_indirect_short_split(struct vring_virtqueue *vvq,
+						      struct scatterlist *sgs[],
+						      unsigned int out_sgs, unsigned int in_sgs,
+						      void *data, gfp_t gfp)
 {
 	return add_direct(vvq, sgs, out_sgs, in_sgs, data, gfp, true);
 }
 
-static int add_sgs_indirect(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
-			    unsigned int out_sgs, unsigned int in_sgs, void *data, gfp_t gfp)
+static int add_sgs_indirect_short_split(struct vring_virtqueue *vvq, struct scatterlist *sgs[],
+					unsigned int out_sgs, unsigned int in_sgs, void *data,
+					gfp_t gfp)
 {
 	if (unlikely(!data)) {
 		vring_keep(vvq, sgs, out_sgs, in_sgs, data, gfp);
@@ -185,11 +157,12 @@ static int add_sgs_indirect(struct vring_virtqueue *vvq, struct scatterlist *sgs
 	/* At least an entry a list; a chain that turns out longer than that goes the long way. */
 	if (vvq->split.first_free < vvq->pool.own_count &&
 	    vring_prefers_table(vvq, out_sgs + in_sgs))
-		return add_table(vvq, sgs, out_sgs, in_sgs, data, gfp);
-	return add_direct_short(vvq, sgs, out_sgs, in_sgs, data, gfp);
+		return add_table_short_split(vvq, sgs, out_sgs, in_sgs, data, gfp);
+	return add_direct_indirect_short_split(vvq, sgs, out_sgs, in_sgs, data, gfp);
 }
 
-static int add_prepared(struct vring_virtqueue *vvq, struct virtqueue_prepared *p, void *data)
+static int add_prepared_short_split(struct vring_virtqueue *vvq, struct virtqueue_prepared *p,
+				    void *data)
 {
 	if (unlikely(!data || vvq->split.first_free > vvq->split.mask))
 		return vring_add_prepared_long(vvq, p, data);
@@ -249,32 +222,6 @@ static __always_inline void *get(struct vring_virtqueue *vvq, unsigned int *len,
 	return rearm ? vring_rearm_split(vvq, data) : data;
 }
 
-static void *get_buf(struct vring_virtqueue *vvq, unsigned int *len)
-{
-	return get(vvq, len, NULL, false);
-}
-
-static void *get_buf_ctx(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
-{
-	return get(vvq, len, ctx, false);
-}
-
-static void *get_buf_rearm(struct vring_virtqueue *vvq, unsigned int *len)
-{
-	return get(vvq, len, NULL, true);
-}
-
-static void *get_buf_ctx_rearm(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
-{
-	return get(vvq, len, ctx, true);
-}
-
-#define WAYS(sgs, get)                                                                        \
-	{                                                                                     \
-		add_outbuf, add_inbuf_ctx, sgs, add_prepared, kick_short_split, get_buf##get, \
-			get_buf_ctx##get                                                      \
-	}
-const struct vring_ways vring_short_split[2][2] = {
-	{WAYS(add_sgs, ), WAYS(add_sgs, _rearm)},
-	{WAYS(add_sgs_indirect, ), WAYS(add_sgs_indirect, _rearm)},
-};
+#define SHORT(name) name##_short_split
+#define SHORT_WAYS  vring_short_split
+#include "virtio/vring_short_ways.h"

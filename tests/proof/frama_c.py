@@ -64,11 +64,14 @@ def eva(run, variant):
 
 
 # What is for indirect tables, prepared ones too, which the variants do not have.
-TABLES = {"add_direct_short", "add_indirect", "add_prepared", "add_sgs_indirect", "add_table",
-          "fill_table", "find_extra", "make_tables", "packed_add_prepared", "record_bytes",
-          "split_add_prepared", "virtqueue_add_prepared_packed", "virtqueue_add_prepared_split",
-          "virtqueue_prepare", "virtqueue_prepared_set", "vring_link_table_split",
-          "vring_table_get", "vring_table_put", "vring_table_unmap", "write_flags"}
+TABLES = {"add_direct_indirect_short_packed", "add_direct_indirect_short_split", "add_indirect",
+          "add_prepared_short_packed", "add_prepared_short_split",
+          "add_sgs_indirect_short_packed", "add_sgs_indirect_short_split",
+          "add_table_short_packed", "add_table_short_split", "fill_table", "find_extra",
+          "make_tables", "packed_add_prepared", "record_bytes", "split_add_prepared",
+          "virtqueue_add_prepared_packed", "virtqueue_add_prepared_split", "virtqueue_prepare",
+          "virtqueue_prepared_set", "vring_link_table_split", "vring_table_get",
+          "vring_table_put", "vring_table_unmap", "write_flags"}
 
 
 def all_reached(run):

@@ -33,3 +33,22 @@ KICKS = ["virtqueue_kick_prepare_split", "virtqueue_kick_prepare_packed",
 @pytest.mark.parametrize("kick", KICKS)
 def test_a_kick_has_the_barriers_of_real_hardware(arch, kick):
     assert barriers(arch, kick) == ["ishst", "ish"]
+
+
+# The structure that the ring's cost stands on: a full barrier in the kick alone.
+OFFERS = [f"{call}_short_{ring}" for ring in ("split", "packed") for call in (
+    "add_outbuf", "add_inbuf_ctx", "add_sgs", "add_sgs_indirect", "add_direct_indirect", "add_table",
+    "add_prepared")]
+
+
+@pytest.mark.parametrize("arch", ["arm", "aarch64"])
+@pytest.mark.parametrize("add", OFFERS)
+def test_offering_a_buffer_needs_no_barrier(arch, add):
+    assert barriers(arch, add) == []
+
+
+@pytest.mark.parametrize("arch", ["arm", "aarch64"])
+@pytest.mark.parametrize("get", ["get_buf_short_split", "get_buf_short_packed"])
+def test_taking_a_buffer_back_orders_reads_alone(arch, get):
+    """While no interrupts are wanted. Armv7 has no barrier that is for reads only."""
+    assert barriers(arch, get) == [{"arm": "ish", "aarch64": "ishld"}[arch]]
