@@ -22,9 +22,10 @@ VARIANTS = [
 
 # What WP is to prove, by the file that has the contracts.
 CONTRACTS = {
-    "index_split.c": ["split_outstanding", "refresh_used", "vring_next_offset_split"],
+    "index_split.c": ["split_outstanding", "refresh_used", "vring_next_offset_split",
+                      "split_forget"],
     "index_packed.c": ["vring_need_event", "vring_in_flight", "vring_order_step", "packed_index",
-                       "packed_skip_used", "packed_advance", "used_place"],
+                       "packed_skip_used", "packed_advance", "packed_forget", "used_place"],
 }
 
 COMMON = ["timeout", "1500", "frama-c", "-c11", "-machdep", "gcc_x86_64",

@@ -50,4 +50,17 @@ static inline void packed_advance(struct vring_virtqueue *vvq, struct vring_pack
   @*/
 static uint16_t used_place(const struct vring_virtqueue *vvq);
 
+/* The free count: what comes back is what was taken, and never more than the ring has. The id goes back, too. */
+/*@ requires ring(vvq) && \valid(state) && \valid(vvq->pkd.next_id + (0 .. vvq->num - 1));
+  @ requires \separated(vvq, state, vvq->pkd.next_id + (0 .. vvq->num - 1));
+  @ requires id < vvq->num && vvq->pkd.first_id < 65536;
+  @ requires vvq->vq.num_free + state->packed_descs <= vvq->num;
+  @ assigns vvq->vq.num_free, vvq->pkd.first_id, vvq->pkd.next_id[id], state->data;
+  @ ensures vvq->vq.num_free == \old(vvq->vq.num_free) + state->packed_descs;
+  @ ensures vvq->vq.num_free <= vvq->num && state->data == \null;
+  @ ensures vvq->pkd.first_id == id && vvq->pkd.next_id[id] == \old(vvq->pkd.first_id);
+  @*/
+static inline void packed_forget(struct vring_virtqueue *vvq, struct vring_desc_state *state,
+				 unsigned int id);
+
 #include "virtio/vring_packed.c"
