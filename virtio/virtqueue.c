@@ -189,14 +189,17 @@ int vring_map_slow(struct vring_virtqueue *vvq, struct scatterlist *sg, bool in,
 
 /* --- notifying the device --------------------------------------------------------------------- */
 
-bool virtqueue_kick_prepare(struct virtqueue *vq)
+static bool kick_prepare_long(struct vring_virtqueue *vvq)
 {
-	struct vring_virtqueue *vvq = to_vvq(vq);
-
 	vvq->stats.kicks++;
 	if (unlikely(vvq->broken))
 		return false;
 	return vvq->packed ? virtqueue_kick_prepare_packed(vvq) : virtqueue_kick_prepare_split(vvq);
+}
+
+bool virtqueue_kick_prepare(struct virtqueue *vq)
+{
+	return to_vvq(vq)->ways.kick_prepare(to_vvq(vq));
 }
 
 bool virtqueue_notify(struct virtqueue *vq)
@@ -217,7 +220,7 @@ bool vring_notify_failed(struct virtqueue *vq)
 
 static bool kick_long(struct vring_virtqueue *vvq)
 {
-	if (virtqueue_kick_prepare(&vvq->vq))
+	if (kick_prepare_long(vvq))
 		return virtqueue_notify(&vvq->vq);
 	return !vvq->broken;
 }
@@ -292,17 +295,9 @@ void *virtqueue_get_buf_ctx(struct virtqueue *vq, unsigned int *len, void **ctx)
 	return to_vvq(vq)->ways.get_buf_ctx(to_vvq(vq), len, ctx);
 }
 
-#define WAYS                                                                                 \
-	{                                                                                    \
-		vring_add_outbuf_long, vring_add_inbuf_long, add_sgs_long,                   \
-			vring_add_prepared_long, kick_long, get_buf_long, vring_get_buf_long \
-	}
-const struct vring_ways vring_long_ways[2] = {WAYS, WAYS};
-
-unsigned int virtqueue_get_bufs(struct virtqueue *vq, void *data[], unsigned int len[],
-				unsigned int max)
+unsigned int vring_get_bufs_long(struct vring_virtqueue *vvq, void *data[], unsigned int len[],
+				 unsigned int max)
 {
-	struct vring_virtqueue *vvq = to_vvq(vq);
 	unsigned int count = 0;
 
 	while (count < max && (data[count] = take(vvq, &len[count], NULL)) != NULL)
@@ -310,6 +305,12 @@ unsigned int virtqueue_get_bufs(struct virtqueue *vq, void *data[], unsigned int
 	if (count)
 		after_get(vvq);
 	return count;
+}
+
+unsigned int virtqueue_get_bufs(struct virtqueue *vq, void *data[], unsigned int len[],
+				unsigned int max)
+{
+	return to_vvq(vq)->ways.get_bufs(to_vvq(vq), data, len, max);
 }
 
 void *virtqueue_detach_unused_buf(struct virtqueue *vq)
@@ -366,9 +367,14 @@ bool virtqueue_poll(struct virtqueue *vq, unsigned int last_used_idx)
 			   : virtqueue_poll_split(vvq, last_used_idx);
 }
 
+static bool enable_cb_long(struct vring_virtqueue *vvq)
+{
+	return !virtqueue_poll(&vvq->vq, virtqueue_enable_cb_prepare(&vvq->vq));
+}
+
 bool virtqueue_enable_cb(struct virtqueue *vq)
 {
-	return !virtqueue_poll(vq, virtqueue_enable_cb_prepare(vq));
+	return to_vvq(vq)->ways.enable_cb(to_vvq(vq));
 }
 
 bool virtqueue_enable_cb_delayed(struct virtqueue *vq)
@@ -380,6 +386,14 @@ bool virtqueue_enable_cb_delayed(struct virtqueue *vq)
 			    : virtqueue_enable_cb_delayed_split(vvq)) ||
 	       vvq->broken;
 }
+
+#define WAYS                                                                                 \
+	{                                                                                    \
+		vring_add_outbuf_long, vring_add_inbuf_long, add_sgs_long,                   \
+			vring_add_prepared_long, kick_long, kick_prepare_long, get_buf_long, \
+			vring_get_buf_long, vring_get_bufs_long, enable_cb_long              \
+	}
+const struct vring_ways vring_long_ways[2] = {WAYS, WAYS};
 
 irqreturn_t vring_interrupt(int irq, void *_vq)
 {

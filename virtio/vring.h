@@ -113,8 +113,12 @@ struct vring_ways {
 		       unsigned int in_sgs, void *data, gfp_t gfp);
 	int (*add_prepared)(struct vring_virtqueue *vvq, struct virtqueue_prepared *p, void *data);
 	bool (*kick)(struct vring_virtqueue *vvq);
+	bool (*kick_prepare)(struct vring_virtqueue *vvq);
 	void *(*get_buf)(struct vring_virtqueue *vvq, unsigned int *len);
 	void *(*get_buf_ctx)(struct vring_virtqueue *vvq, unsigned int *len, void **ctx);
+	unsigned int (*get_bufs)(struct vring_virtqueue *vvq, void *data[], unsigned int len[],
+				 unsigned int max);
+	bool (*enable_cb)(struct vring_virtqueue *vvq);
 };
 
 extern const struct vring_ways vring_long_ways[2];
@@ -212,7 +216,7 @@ static inline void vring_choose_ways(struct vring_virtqueue *vvq)
 	vvq->ways = vvq->choice[vvq->rearm];
 }
 
-/* Notes whether the driver wants interrupts. Of the ways only get_buf depends on that. */
+/* Notes whether the driver wants interrupts. Of the ways only those of get_buf depend on that. */
 static inline void vring_want_callbacks(struct vring_virtqueue *vvq, bool wanted)
 {
 	vvq->callbacks = wanted;
@@ -369,6 +373,8 @@ int vring_add_inbuf_long(struct vring_virtqueue *vvq, struct scatterlist *sg, un
 int vring_add_adding_long(struct vring_virtqueue *vvq); /* adds vvq->adding */
 int vring_add_prepared_long(struct vring_virtqueue *vvq, struct virtqueue_prepared *p, void *data);
 void *vring_get_buf_long(struct vring_virtqueue *vvq, unsigned int *len, void **ctx);
+unsigned int vring_get_bufs_long(struct vring_virtqueue *vvq, void *data[], unsigned int len[],
+				 unsigned int max);
 
 /* Adds the table @p; there is a free descriptor. */
 void virtqueue_add_prepared_split(struct vring_virtqueue *vvq, const struct virtqueue_prepared *p,

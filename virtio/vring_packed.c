@@ -318,15 +318,6 @@ static int next_in_order(struct vring_virtqueue *vvq, uint32_t *len)
 	return vring_order_pop(vvq, len);
 }
 
-/* The place of the next used descriptor, as an event structure and virtqueue_poll() have it. */
-static uint16_t used_place(const struct vring_virtqueue *vvq)
-{
-	const struct vring_packed *p = &vvq->pkd;
-	bool wrap = p->used_flags & VRING_PACKED_DESC_F_USED;
-
-	return (uint16_t)(packed_index(p, p->next_used) | (wrap ? VRING_PACKED_EVENT_F_WRAP : 0));
-}
-
 void *virtqueue_get_buf_packed(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
 {
 	uint32_t written;
@@ -354,7 +345,7 @@ void *virtqueue_get_buf_packed(struct vring_virtqueue *vvq, unsigned int *len, v
 
 void *vring_rearm_packed(struct vring_virtqueue *vvq, void *data)
 {
-	WRITE_ONCE(vvq->pkd.driver_event->off_wrap, cpu_to_le16(used_place(vvq)));
+	WRITE_ONCE(vvq->pkd.driver_event->off_wrap, cpu_to_le16(packed_used_place(vvq)));
 	dma_mb(); /* as in virtqueue_poll_packed() */
 	return data;
 }
@@ -366,25 +357,11 @@ void virtqueue_disable_cb_packed(struct vring_virtqueue *vvq)
 	WRITE_ONCE(vvq->pkd.driver_event->flags, cpu_to_le16(VRING_PACKED_EVENT_FLAG_DISABLE));
 }
 
-/* Asks for an interrupt when the descriptor at @place is used. */
-static void enable_at(struct vring_virtqueue *vvq, uint16_t place)
-{
-	struct vring_packed_event *event = vvq->pkd.driver_event;
-
-	if (!vvq->event_idx) {
-		WRITE_ONCE(event->flags, cpu_to_le16(VRING_PACKED_EVENT_FLAG_ENABLE));
-		return;
-	}
-	WRITE_ONCE(event->off_wrap, cpu_to_le16(place));
-	dma_wmb(); /* the place before the flags that make it count */
-	WRITE_ONCE(event->flags, cpu_to_le16(VRING_PACKED_EVENT_FLAG_DESC));
-}
-
 unsigned int virtqueue_enable_cb_prepare_packed(struct vring_virtqueue *vvq)
 {
-	uint16_t place = used_place(vvq);
+	uint16_t place = packed_used_place(vvq);
 
-	enable_at(vvq, place);
+	packed_enable_at(vvq, place);
 	return place;
 }
 
@@ -405,7 +382,7 @@ bool virtqueue_poll_packed(const struct vring_virtqueue *vvq, unsigned int last_
 bool virtqueue_enable_cb_delayed_packed(struct vring_virtqueue *vvq)
 {
 	struct vring_packed *p = &vvq->pkd;
-	uint16_t place = used_place(vvq);
+	uint16_t place = packed_used_place(vvq);
 	unsigned int descs = vvq->num - vvq->vq.num_free;
 	unsigned int at = packed_index(p, p->next_used) + descs - descs / 4 - 1;
 	bool wrap = place & VRING_PACKED_EVENT_F_WRAP;
@@ -417,7 +394,7 @@ bool virtqueue_enable_cb_delayed_packed(struct vring_virtqueue *vvq)
 		}
 		place = (uint16_t)(at | (wrap ? VRING_PACKED_EVENT_F_WRAP : 0));
 	}
-	enable_at(vvq, place);
+	packed_enable_at(vvq, place);
 	dma_mb(); /* as in virtqueue_poll_packed() */
 	return !more_used_packed(vvq);
 }

@@ -166,4 +166,27 @@ static __always_inline void packed_skip_used(struct vring_virtqueue *vvq, unsign
 	p->next_used = next;
 }
 
+/* The place of the next used descriptor, as an event structure and virtqueue_poll() have it. */
+static inline uint16_t packed_used_place(const struct vring_virtqueue *vvq)
+{
+	const struct vring_packed *p = &vvq->pkd;
+	bool wrap = p->used_flags & VRING_PACKED_DESC_F_USED;
+
+	return (uint16_t)(packed_index(p, p->next_used) | (wrap ? VRING_PACKED_EVENT_F_WRAP : 0));
+}
+
+/* Asks for an interrupt when the descriptor at @place is used. */
+static inline void packed_enable_at(struct vring_virtqueue *vvq, uint16_t place)
+{
+	struct vring_packed_event *event = vvq->pkd.driver_event;
+
+	if (!vvq->event_idx) {
+		WRITE_ONCE(event->flags, cpu_to_le16(VRING_PACKED_EVENT_FLAG_ENABLE));
+		return;
+	}
+	WRITE_ONCE(event->off_wrap, cpu_to_le16(place));
+	dma_wmb(); /* the place before the flags that make it count */
+	WRITE_ONCE(event->flags, cpu_to_le16(VRING_PACKED_EVENT_FLAG_DESC));
+}
+
 #endif

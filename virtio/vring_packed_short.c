@@ -208,13 +208,10 @@ static int add_prepared_short_packed(struct vring_virtqueue *vvq, struct virtque
 
 /* --- notifying the device --------------------------------------------------------------------- */
 
-static bool kick_short_packed(struct vring_virtqueue *vvq)
+static __always_inline bool kick_prepare_short_packed(struct vring_virtqueue *vvq)
 {
 	vvq->stats.kicks++;
-	if (!packed_publish(vvq))
-		return true;
-	vvq->stats.notified++;
-	return vvq->notify(&vvq->vq);
+	return packed_publish(vvq);
 }
 
 /* --- taking buffers back ---------------------------------------------------------------------- */
@@ -249,6 +246,34 @@ static __always_inline void *get(struct vring_virtqueue *vvq, unsigned int *len,
 	barrier();
 	vvq->used++;
 	return rearm ? vring_rearm_packed(vvq, data) : data;
+}
+
+static unsigned int get_bufs_short_packed(struct vring_virtqueue *vvq, void *data[],
+					  unsigned int len[], unsigned int max)
+{
+	unsigned int count = 0;
+
+	while (count < max) {
+		data[count] = get(vvq, &len[count], NULL, false);
+		if (!data[count])
+			break;
+		count++;
+	}
+	if (count && vvq->rearm)
+		(void)vring_rearm_packed(vvq, NULL);
+	return count;
+}
+
+/* --- interrupts ------------------------------------------------------------------------------- */
+
+static bool enable_cb_short_packed(struct vring_virtqueue *vvq)
+{
+	const struct vring_packed *p = &vvq->pkd;
+
+	vring_want_callbacks(vvq, true);
+	packed_enable_at(vvq, packed_used_place(vvq));
+	dma_mb(); /* as in virtqueue_poll_packed() */
+	return !packed_is_used(le16_to_cpu(READ_ONCE(p->next_used->flags)), p->used_flags);
 }
 
 #define SHORT(name) name##_short_packed

@@ -347,22 +347,11 @@ void virtqueue_disable_cb_split(struct vring_virtqueue *vvq)
 		WRITE_ONCE(s->avail->flags, vring16(vvq, VRING_AVAIL_F_NO_INTERRUPT));
 }
 
-/* Asks for an interrupt when the device's index passes @event. */
-static void enable_at(struct vring_virtqueue *vvq, uint16_t event)
-{
-	struct vring_split *s = &vvq->split;
-
-	if (vvq->event_idx)
-		WRITE_ONCE(*s->used_event, vring16(vvq, event));
-	else
-		WRITE_ONCE(s->avail->flags, 0);
-}
-
 unsigned int virtqueue_enable_cb_prepare_split(struct vring_virtqueue *vvq)
 {
 	uint16_t last_used = (uint16_t)vvq->used;
 
-	enable_at(vvq, last_used);
+	split_enable_at(vvq, last_used);
 	return last_used;
 }
 
@@ -386,7 +375,7 @@ bool virtqueue_enable_cb_delayed_split(struct vring_virtqueue *vvq)
 
 	if (vvq->event_idx && vring_in_flight(vvq) > 1)
 		wait_for = (uint16_t)(vring_in_flight(vvq) - vring_in_flight(vvq) / 4);
-	enable_at(vvq, (uint16_t)(vvq->used + wait_for - 1));
+	split_enable_at(vvq, (uint16_t)(vvq->used + wait_for - 1));
 	dma_mb(); /* as in virtqueue_poll_split() */
 	done = (uint16_t)(vring16(vvq, READ_ONCE(s->used->idx)) - vvq->used);
 	return vvq->batch_last < 0 && done < wait_for;

@@ -105,4 +105,15 @@ static __always_inline void split_forget(struct vring_virtqueue *vvq,
 	state->data = NULL;
 }
 
+/* Asks for an interrupt when the device's index passes @event. */
+static __always_inline void split_enable_at(struct vring_virtqueue *vvq, uint16_t event)
+{
+	struct vring_split *s = &vvq->split;
+
+	if (vvq->event_idx)
+		WRITE_ONCE(*s->used_event, vring16(vvq, event));
+	else
+		WRITE_ONCE(s->avail->flags, 0);
+}
+
 #endif

@@ -172,13 +172,10 @@ static int add_prepared_short_split(struct vring_virtqueue *vvq, struct virtqueu
 
 /* --- notifying the device --------------------------------------------------------------------- */
 
-static bool kick_short_split(struct vring_virtqueue *vvq)
+static __always_inline bool kick_prepare_short_split(struct vring_virtqueue *vvq)
 {
 	vvq->stats.kicks++;
-	if (!split_publish(vvq))
-		return true;
-	vvq->stats.notified++;
-	return vvq->notify(&vvq->vq);
+	return split_publish(vvq);
 }
 
 /* --- taking buffers back ---------------------------------------------------------------------- */
@@ -220,6 +217,68 @@ static __always_inline void *get(struct vring_virtqueue *vvq, unsigned int *len,
 	split_forget(vvq, state);
 	vvq->used++;
 	return rearm ? vring_rearm_split(vvq, data) : data;
+}
+
+/* The first @count entries, all of which the device has used. Returns how many of them are as usual. */
+static __always_inline unsigned int get_used(struct vring_virtqueue *vvq, void *data[],
+					     unsigned int len[], unsigned int count)
+{
+	struct vring_split *s = &vvq->split;
+	unsigned long used = vvq->used;
+	unsigned int i;
+
+	for (i = 0; i < count; i++, used++) {
+		const struct vring_used_elem *elem = &s->used->ring[used & s->mask];
+		uint32_t id = vring32(vvq, READ_ONCE(elem->id));
+		uint32_t written = vring32(vvq, READ_ONCE(elem->len));
+		struct vring_desc_state *state;
+
+		if (unlikely(id > s->mask))
+			break;
+		state = &vvq->state[id];
+		if (unlikely(!state->data || written > state->in_len))
+			break;
+		data[i] = state->data;
+		len[i] = written;
+		split_free_chain(s, id, state->split.last);
+		split_forget(vvq, state);
+	}
+	vvq->used = used;
+	return i;
+}
+
+static unsigned int get_bufs_short_split(struct vring_virtqueue *vvq, void *data[],
+					 unsigned int len[], unsigned int max)
+{
+	struct vring_split *s = &vvq->split;
+	uint16_t idx = vring16(vvq, READ_ONCE(s->used->idx));
+	uint16_t more = (uint16_t)(idx - vvq->used);
+	unsigned int count;
+
+	if (!more)
+		return 0;
+	if (unlikely(more > split_outstanding(vvq)))
+		return vring_get_bufs_long(vvq, data, len, max);
+	s->device_used = idx;
+	dma_rmb(); /* as in refresh_used() */
+	count = get_used(vvq, data, len, MIN(more, max));
+	if (unlikely(!count))
+		return vring_get_bufs_long(vvq, data, len, max);
+	if (vvq->rearm)
+		(void)vring_rearm_split(vvq, NULL);
+	return count;
+}
+
+/* --- interrupts ------------------------------------------------------------------------------- */
+
+static bool enable_cb_short_split(struct vring_virtqueue *vvq)
+{
+	uint16_t used = (uint16_t)vvq->used;
+
+	vring_want_callbacks(vvq, true);
+	split_enable_at(vvq, used);
+	dma_mb(); /* as in virtqueue_poll_split() */
+	return used == vring16(vvq, READ_ONCE(vvq->split.used->idx));
 }
 
 #define SHORT(name) name##_short_split

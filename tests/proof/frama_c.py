@@ -25,7 +25,7 @@ CONTRACTS = {
     "index_split.c": ["split_outstanding", "refresh_used", "vring_next_offset_split",
                       "split_forget"],
     "index_packed.c": ["vring_need_event", "vring_in_flight", "vring_order_step", "packed_index",
-                       "packed_skip_used", "packed_advance", "packed_forget", "used_place"],
+                       "packed_skip_used", "packed_advance", "packed_forget", "packed_used_place"],
 }
 
 COMMON = ["timeout", "1500", "frama-c", "-c11", "-machdep", "gcc_x86_64",

@@ -48,7 +48,7 @@ static inline void packed_advance(struct vring_virtqueue *vvq, struct vring_pack
   @ ensures \forall integer i; is_at((struct vring_virtqueue *)vvq, vvq->pkd.next_used, i) ==>
   @         \result == ((vvq->pkd.used_flags & 32768) != 0 ? (i | 32768) : i);
   @*/
-static uint16_t used_place(const struct vring_virtqueue *vvq);
+static inline uint16_t packed_used_place(const struct vring_virtqueue *vvq);
 
 /* The free count: what comes back is what was taken, and never more than the ring has. The id goes back, too. */
 /*@ requires ring(vvq) && \valid(state) && \valid(vvq->pkd.next_id + (0 .. vvq->num - 1));

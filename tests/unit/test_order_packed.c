@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The order of the packed ring's stores and loads. */
-#define ORDER_SOURCE "virtio/vring_packed.c"
+#define ORDER_SOURCE "virtio/vring_packed_short.c"
 #include "tests/unit/order_bench.h"
 
 #define PACKED BIT_ULL(VIRTIO_F_RING_PACKED)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The order of the split ring's stores and loads. */
-#define ORDER_SOURCE "virtio/vring_split.c"
+#define ORDER_SOURCE "virtio/vring_split_short.c"
 #include "tests/unit/order_bench.h"
 
 /* The store barrier finds all of the buffer written and its index not yet. */
