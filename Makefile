@@ -94,7 +94,8 @@ WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wsha
 
 # -ffile-prefix-map: the same result wherever the clone lies. -fstack-usage: for check-stack.
 COMMON_FLAGS := -std=gnu11 -O2 -g -ffreestanding -ffunction-sections -fdata-sections \
-	-fstack-usage -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) -I.
+	-fstack-usage -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) -I. \
+	-DVIRTIO_PORT_INLINE='"ports/bare/port_inline.h"'
 
 CROSS_arm     := arm-none-eabi-
 CROSS_aarch64 := aarch64-linux-gnu-

@@ -35,8 +35,14 @@ struct port_lock {
 };
 
 void port_lock_init(struct port_lock *lock);
+/* A port for which a call would cost more than the lock itself defines these two as inline functions, in a
+ * header that the compiler is told of: -DVIRTIO_PORT_INLINE='"port_inline.h"'. */
+#ifdef VIRTIO_PORT_INLINE
+#include VIRTIO_PORT_INLINE
+#else
 unsigned long port_lock(struct port_lock *lock);
 void port_unlock(struct port_lock *lock, unsigned long state);
+#endif
 
 /* --- waiting ------------------------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * virtio/port.h on the bare machine. One CPU: masking IRQs is the lock, and an event is a flag
- * that an interrupt handler sets while the waiter sleeps.
+ * virtio/port.h on the bare machine, but for its lock (port_inline.h). An event is a flag that an
+ * interrupt handler sets while the waiter sleeps.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -36,18 +36,6 @@ void port_free(void *ptr)
 void port_lock_init(struct port_lock *lock)
 {
 	lock->impl = NULL;
-}
-
-unsigned long port_lock(struct port_lock *lock)
-{
-	(void)lock;
-	return irq_save();
-}
-
-void port_unlock(struct port_lock *lock, unsigned long state)
-{
-	(void)lock;
-	irq_restore(state);
 }
 
 void port_event_init(struct port_event *event)

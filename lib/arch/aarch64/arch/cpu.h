@@ -5,17 +5,28 @@
 
 #include <stdbool.h>
 
-/* Masks IRQs; returns the state to hand to irq_restore(). Calls nest. */
+#define DAIF_I 0x80u
+
+/*
+ * Masks IRQs; returns the state to hand to irq_restore(). Calls nest. To write the mask costs a CPU, and an
+ * emulator even more, much more than a branch; an inner pair has nothing to write.
+ */
 static inline unsigned long irq_save(void)
 {
 	unsigned long daif;
-	__asm__ volatile("mrs %0, daif\n\tmsr daifset, #2" : "=r"(daif)::"memory");
+	__asm__ volatile("mrs %0, daif" : "=r"(daif)::"memory");
+	if (!(daif & DAIF_I))
+		__asm__ volatile("msr daifset, #2" ::: "memory");
+	__asm__("" : "+r"(daif)); /* to test one bit twice is cheaper than to keep it apart */
 	return daif;
 }
 
 static inline void irq_restore(unsigned long daif)
 {
-	__asm__ volatile("msr daif, %0" ::"r"(daif) : "memory");
+	if (!(daif & DAIF_I))
+		__asm__ volatile("msr daifclr, #2" ::: "memory");
+	else
+		__asm__ volatile("" ::: "memory");
 }
 
 static inline void irq_enable(void)
@@ -27,7 +38,7 @@ static inline bool irqs_masked(void)
 {
 	unsigned long daif;
 	__asm__ volatile("mrs %0, daif" : "=r"(daif));
-	return daif & 0x80;
+	return daif & DAIF_I;
 }
 
 /*

@@ -5,17 +5,27 @@
 
 #include <stdbool.h>
 
-/* Masks IRQs; returns the state to hand to irq_restore(). Calls nest. */
+#define CPSR_I 0x80u
+
+/*
+ * Masks IRQs; returns the state to hand to irq_restore(). Calls nest. To write the mask costs a CPU, and an
+ * emulator even more, much more than a branch; an inner pair has nothing to write.
+ */
 static inline unsigned long irq_save(void)
 {
 	unsigned long cpsr;
-	__asm__ volatile("mrs %0, cpsr\n\tcpsid i" : "=r"(cpsr)::"memory");
+	__asm__ volatile("mrs %0, cpsr" : "=r"(cpsr)::"memory");
+	if (!(cpsr & CPSR_I))
+		__asm__ volatile("cpsid i" ::: "memory");
 	return cpsr;
 }
 
 static inline void irq_restore(unsigned long cpsr)
 {
-	__asm__ volatile("msr cpsr_c, %0" ::"r"(cpsr) : "memory");
+	if (!(cpsr & CPSR_I))
+		__asm__ volatile("cpsie i" ::: "memory");
+	else
+		__asm__ volatile("" ::: "memory");
 }
 
 static inline void irq_enable(void)
@@ -27,7 +37,7 @@ static inline bool irqs_masked(void)
 {
 	unsigned long cpsr;
 	__asm__ volatile("mrs %0, cpsr" : "=r"(cpsr));
-	return cpsr & 0x80;
+	return cpsr & CPSR_I;
 }
 
 /*

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The lock of virtio/port.h on the bare machine, which virtio/port.h includes: one CPU, so masking IRQs
+ * is the lock. It is taken a few times for each request, often where IRQs are masked anyway.
+ */
+#ifndef PORTS_BARE_PORT_INLINE_H
+#define PORTS_BARE_PORT_INLINE_H
+
+#include <arch/cpu.h>
+
+static inline unsigned long port_lock(struct port_lock *lock)
+{
+	(void)lock;
+	return irq_save();
+}
+
+static inline void port_unlock(struct port_lock *lock, unsigned long state)
+{
+	(void)lock;
+	irq_restore(state);
+}
+
+#endif
