@@ -243,19 +243,11 @@ uint32_t vring_notification_data(const struct virtqueue *vq)
 
 /* --- taking buffers back ---------------------------------------------------------------------- */
 
-/* After buffers were taken back the long way: asks for the next interrupt, and tells whoever was
- * refused, once, that room has come back. */
-static void after_get(struct vring_virtqueue *vvq)
+/* After buffers were taken back the long way: tells whoever was refused, once, that room has come back. */
+static void tell_room(struct vring_virtqueue *vvq)
 {
-	if (unlikely(vvq->broken)) /* while several were taken: there will be no room */
-		return;
-	if (vvq->rearm) {
-		if (vvq->packed)
-			(void)vring_rearm_packed(vvq, NULL);
-		else
-			(void)vring_rearm_split(vvq, NULL);
-	}
-	if (!vvq->starved)
+	/* A queue that broke while several were taken will have no room. */
+	if (!vvq->starved || vvq->broken)
 		return;
 	vvq->starved = false;
 	vring_choose_ways(vvq);
@@ -275,8 +267,11 @@ void *vring_get_buf_long(struct vring_virtqueue *vvq, unsigned int *len, void **
 {
 	void *data = take(vvq, len, ctx);
 
-	if (data)
-		after_get(vvq);
+	if (!data)
+		return NULL;
+	if (vvq->rearm)
+		(void)(vvq->packed ? vring_rearm_packed(vvq, NULL) : vring_rearm_split(vvq, NULL));
+	tell_room(vvq);
 	return data;
 }
 
@@ -295,16 +290,20 @@ void *virtqueue_get_buf_ctx(struct virtqueue *vq, unsigned int *len, void **ctx)
 	return to_vvq(vq)->ways.get_buf_ctx(to_vvq(vq), len, ctx);
 }
 
-unsigned int vring_get_bufs_long(struct vring_virtqueue *vvq, void *data[], unsigned int len[],
-				 unsigned int max)
+unsigned int vring_get_more_bufs(struct vring_virtqueue *vvq, void *data[], unsigned int len[],
+				 unsigned int count, unsigned int max)
 {
-	unsigned int count = 0;
-
 	while (count < max && (data[count] = take(vvq, &len[count], NULL)) != NULL)
 		count++;
 	if (count)
-		after_get(vvq);
+		tell_room(vvq);
 	return count;
+}
+
+static unsigned int get_bufs_long(struct vring_virtqueue *vvq, void *data[], unsigned int len[],
+				  unsigned int max)
+{
+	return vring_get_more_bufs(vvq, data, len, 0, max);
 }
 
 unsigned int virtqueue_get_bufs(struct virtqueue *vq, void *data[], unsigned int len[],
@@ -335,10 +334,14 @@ void *virtqueue_detach_unused_buf(struct virtqueue *vq)
 
 /* --- interrupts ------------------------------------------------------------------------------- */
 
-void virtqueue_disable_cb(struct virtqueue *vq)
+static bool more_used_long(const struct vring_virtqueue *vvq)
 {
-	struct vring_virtqueue *vvq = to_vvq(vq);
+	/* A broken queue has something to say. */
+	return vvq->broken || (vvq->packed ? more_used_packed(vvq) : more_used_split(vvq));
+}
 
+static void disable_cb_long(struct vring_virtqueue *vvq)
+{
 	if (!vvq->callbacks)
 		return;
 	vring_want_callbacks(vvq, false);
@@ -346,6 +349,11 @@ void virtqueue_disable_cb(struct virtqueue *vq)
 		virtqueue_disable_cb_packed(vvq);
 	else
 		virtqueue_disable_cb_split(vvq);
+}
+
+void virtqueue_disable_cb(struct virtqueue *vq)
+{
+	to_vvq(vq)->ways.disable_cb(to_vvq(vq));
 }
 
 unsigned int virtqueue_enable_cb_prepare(struct virtqueue *vq)
@@ -391,7 +399,8 @@ bool virtqueue_enable_cb_delayed(struct virtqueue *vq)
 	{                                                                                    \
 		vring_add_outbuf_long, vring_add_inbuf_long, add_sgs_long,                   \
 			vring_add_prepared_long, kick_long, kick_prepare_long, get_buf_long, \
-			vring_get_buf_long, vring_get_bufs_long, enable_cb_long              \
+			vring_get_buf_long, get_bufs_long, enable_cb_long, disable_cb_long,  \
+			more_used_long                                                       \
 	}
 const struct vring_ways vring_long_ways[2] = {WAYS, WAYS};
 
@@ -401,18 +410,16 @@ irqreturn_t vring_interrupt(int irq, void *_vq)
 	struct vring_virtqueue *vvq = to_vvq(vq);
 
 	(void)irq;
-	if (unlikely(vvq->broken)) {
-		vring_report_broken(vvq);
-		return IRQ_HANDLED;
-	}
-	if (!(vvq->packed ? more_used_packed(vvq) : more_used_split(vvq))) {
+	if (!vvq->ways.more_used(vvq)) {
 		vvq->stats.spurious++;
 		return IRQ_NONE;
 	}
-	vvq->stats.interrupts++;
-	if (vq->callback)
-		vq->callback(vq);
-	if (unlikely(vvq->broken)) /* found while it was drained */
+	if (likely(!vvq->broken)) {
+		vvq->stats.interrupts++;
+		if (vq->callback)
+			vq->callback(vq);
+	}
+	if (unlikely(vvq->broken)) /* found now, or while it was drained */
 		vring_report_broken(vvq);
 	return IRQ_HANDLED;
 }

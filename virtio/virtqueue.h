@@ -151,8 +151,11 @@ bool virtqueue_kick(struct virtqueue *vq);
 void *virtqueue_get_buf(struct virtqueue *vq, unsigned int *len);
 void *virtqueue_get_buf_ctx(struct virtqueue *vq, unsigned int *len, void **ctx);
 
-/* Takes back up to @max finished buffers: their tokens and written lengths. Returns how many. Cheaper
- * than one by one where interrupts are wanted: the device is asked for the next one only once. */
+/*
+ * Takes back up to @max finished buffers: their tokens and written lengths. Returns how many. For drivers
+ * that work in rounds: unlike virtqueue_get_buf() it does not ask for the next interrupt, so that with event
+ * index none comes until virtqueue_enable_cb(), at the end of the round.
+ */
 unsigned int virtqueue_get_bufs(struct virtqueue *vq, void *data[], unsigned int len[],
 				unsigned int max);
 

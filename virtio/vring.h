@@ -119,6 +119,9 @@ struct vring_ways {
 	unsigned int (*get_bufs)(struct vring_virtqueue *vvq, void *data[], unsigned int len[],
 				 unsigned int max);
 	bool (*enable_cb)(struct vring_virtqueue *vvq);
+	void (*disable_cb)(struct vring_virtqueue *vvq);
+	bool (*more_used)(const struct vring_virtqueue
+				  *vvq); /* has the device used what is not taken back? */
 };
 
 extern const struct vring_ways vring_long_ways[2];
@@ -373,8 +376,9 @@ int vring_add_inbuf_long(struct vring_virtqueue *vvq, struct scatterlist *sg, un
 int vring_add_adding_long(struct vring_virtqueue *vvq); /* adds vvq->adding */
 int vring_add_prepared_long(struct vring_virtqueue *vvq, struct virtqueue_prepared *p, void *data);
 void *vring_get_buf_long(struct vring_virtqueue *vvq, unsigned int *len, void **ctx);
-unsigned int vring_get_bufs_long(struct vring_virtqueue *vvq, void *data[], unsigned int len[],
-				 unsigned int max);
+/* ... and for get_bufs, where @count of @max are taken back already. Returns how many are then. */
+unsigned int vring_get_more_bufs(struct vring_virtqueue *vvq, void *data[], unsigned int len[],
+				 unsigned int count, unsigned int max);
 
 /* Adds the table @p; there is a free descriptor. */
 void virtqueue_add_prepared_split(struct vring_virtqueue *vvq, const struct virtqueue_prepared *p,

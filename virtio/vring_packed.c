@@ -268,7 +268,7 @@ void detach_buf_packed(struct vring_virtqueue *vvq, uint16_t id)
 		vring_table_put(vvq, state->table);
 	else if (vvq->mappings)
 		free_other_ids(&vvq->pkd, id, state->packed_descs);
-	packed_forget(vvq, state, id);
+	packed_forget(vvq, &vvq->pkd, state, id);
 }
 
 bool more_used_packed(const struct vring_virtqueue *vvq)
@@ -313,7 +313,7 @@ static int next_in_order(struct vring_virtqueue *vvq, uint32_t *len)
 
 		if (last < 0)
 			return -1;
-		packed_skip_used(vvq, vring_order_batch(vvq, last, last_len).descs);
+		packed_skip_used(&vvq->pkd, vvq->num, vring_order_batch(vvq, last, last_len).descs);
 	}
 	return vring_order_pop(vvq, len);
 }
@@ -332,7 +332,7 @@ void *virtqueue_get_buf_packed(struct vring_virtqueue *vvq, unsigned int *len, v
 	if (unlikely(id < 0))
 		return NULL;
 	if (!vvq->in_order)
-		packed_skip_used(vvq, vvq->state[id].packed_descs);
+		packed_skip_used(&vvq->pkd, vvq->num, vvq->state[id].packed_descs);
 
 	data = vvq->state[id].data;
 	if (ctx)
@@ -354,7 +354,7 @@ void *vring_rearm_packed(struct vring_virtqueue *vvq, void *data)
 
 void virtqueue_disable_cb_packed(struct vring_virtqueue *vvq)
 {
-	WRITE_ONCE(vvq->pkd.driver_event->flags, cpu_to_le16(VRING_PACKED_EVENT_FLAG_DISABLE));
+	packed_disable(vvq);
 }
 
 unsigned int virtqueue_enable_cb_prepare_packed(struct vring_virtqueue *vvq)

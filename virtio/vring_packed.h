@@ -135,12 +135,10 @@ static __always_inline bool packed_publish(struct vring_virtqueue *vvq)
 	return packed_wants_kick(vvq, held);
 }
 
-/* Takes the buffer @id, whose table if any is back, out of the record. */
-static __always_inline void packed_forget(struct vring_virtqueue *vvq,
+/* Takes the buffer @id, whose table if any is back, out of the record, of which @p is part. */
+static __always_inline void packed_forget(struct vring_virtqueue *vvq, struct vring_packed *p,
 					  struct vring_desc_state *state, unsigned int id)
 {
-	struct vring_packed *p = &vvq->pkd;
-
 	vvq->vq.num_free += state->packed_descs;
 	state->data = NULL;
 	p->next_id[id] = (uint16_t)p->first_id;
@@ -154,13 +152,13 @@ static inline bool packed_is_used(uint16_t flags, uint16_t used_flags)
 }
 
 /* The device skips the descriptors of what it used (2.8.6). */
-static __always_inline void packed_skip_used(struct vring_virtqueue *vvq, unsigned int descs)
+static __always_inline void packed_skip_used(struct vring_packed *p, unsigned int num,
+					     unsigned int descs)
 {
-	struct vring_packed *p = &vvq->pkd;
 	struct vring_packed_desc *next = p->next_used + descs;
 
 	if (unlikely(next >= p->end)) {
-		next -= vvq->num;
+		next -= num;
 		p->used_flags ^= PACKED_ROUND_FLAGS;
 	}
 	p->next_used = next;
@@ -187,6 +185,12 @@ static inline void packed_enable_at(struct vring_virtqueue *vvq, uint16_t place)
 	WRITE_ONCE(event->off_wrap, cpu_to_le16(place));
 	dma_wmb(); /* the place before the flags that make it count */
 	WRITE_ONCE(event->flags, cpu_to_le16(VRING_PACKED_EVENT_FLAG_DESC));
+}
+
+/* Asks for no interrupts. */
+static __always_inline void packed_disable(struct vring_virtqueue *vvq)
+{
+	WRITE_ONCE(vvq->pkd.driver_event->flags, cpu_to_le16(VRING_PACKED_EVENT_FLAG_DISABLE));
 }
 
 #endif

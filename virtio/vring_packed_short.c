@@ -241,39 +241,76 @@ static __always_inline void *get(struct vring_virtqueue *vvq, unsigned int *len,
 	*len = written;
 	if (ctx)
 		*ctx = state->ctx;
-	packed_forget(vvq, state, id);
-	packed_skip_used(vvq, state->packed_descs);
+	packed_forget(vvq, p, state, id);
+	packed_skip_used(p, vvq->num, state->packed_descs);
 	barrier();
 	vvq->used++;
 	return rearm ? vring_rearm_packed(vvq, data) : data;
 }
 
+static bool more_used_short_packed(const struct vring_virtqueue *vvq)
+{
+	const struct vring_packed *p = &vvq->pkd;
+
+	return packed_is_used(le16_to_cpu(READ_ONCE(p->next_used->flags)), p->used_flags);
+}
+
+/* The record is copied, as the compiler cannot know that the stores in the loop leave it alone. */
 static unsigned int get_bufs_short_packed(struct vring_virtqueue *vvq, void *data[],
 					  unsigned int len[], unsigned int max)
 {
-	unsigned int count = 0;
+	struct vring_packed copy = vvq->pkd, *p = &copy;
+	struct vring_desc_state *const states = vvq->state;
+	const unsigned int num = vvq->num;
+	unsigned int i;
 
-	while (count < max) {
-		data[count] = get(vvq, &len[count], NULL, false);
-		if (!data[count])
+	for (i = 0; i < max; i++) {
+		const struct vring_packed_desc *desc = p->next_used;
+		struct vring_desc_state *state;
+		uint32_t written;
+		unsigned int id;
+
+		if (!packed_is_used(le16_to_cpu(READ_ONCE(desc->flags)), p->used_flags)) {
+			max = i; /* that is all */
 			break;
-		count++;
+		}
+		dma_rmb(); /* as in virtqueue_get_buf_packed() */
+		id = le16_to_cpu(READ_ONCE(desc->id));
+		written = le32_to_cpu(READ_ONCE(desc->len));
+		if (unlikely(id >= num))
+			break;
+		state = &states[id];
+		if (unlikely(!state->data || written > state->in_len))
+			break;
+		data[i] = state->data;
+		len[i] = written;
+		packed_forget(vvq, p, state, id);
+		packed_skip_used(p, num, state->packed_descs);
 	}
-	if (count && vvq->rearm)
-		(void)vring_rearm_packed(vvq, NULL);
-	return count;
+	vvq->pkd.next_used = p->next_used;
+	vvq->pkd.used_flags = p->used_flags;
+	vvq->pkd.first_id = p->first_id;
+	vvq->used += i;
+	return likely(i == max) ? i : vring_get_more_bufs(vvq, data, len, i, max);
 }
 
 /* --- interrupts ------------------------------------------------------------------------------- */
 
+static void disable_cb_short_packed(struct vring_virtqueue *vvq)
+{
+	if (!vvq->callbacks)
+		return;
+	vring_want_callbacks(vvq, false);
+	packed_disable(vvq);
+}
+
 static bool enable_cb_short_packed(struct vring_virtqueue *vvq)
 {
-	const struct vring_packed *p = &vvq->pkd;
-
-	vring_want_callbacks(vvq, true);
+	if (!vvq->callbacks)
+		vring_want_callbacks(vvq, true);
 	packed_enable_at(vvq, packed_used_place(vvq));
 	dma_mb(); /* as in virtqueue_poll_packed() */
-	return !packed_is_used(le16_to_cpu(READ_ONCE(p->next_used->flags)), p->used_flags);
+	return !more_used_short_packed(vvq);
 }
 
 #define SHORT(name) name##_short_packed

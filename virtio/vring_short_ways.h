@@ -3,8 +3,8 @@
  * What the short ways of both formats have in common, and their table of calls. A format's file
  * (vring_split_short.c, vring_packed_short.c) includes this at its end. Before that it has defined
  * is_usual(), add_one() and get(), which are inlined here; SHORT(name), which makes the format's name of a
- * call; SHORT(add_sgs), SHORT(add_sgs_indirect), SHORT(add_prepared), SHORT(kick_prepare), SHORT(get_bufs) and
- * SHORT(enable_cb); and SHORT_WAYS, the name of the table.
+ * call; SHORT(add_sgs), SHORT(add_sgs_indirect), SHORT(add_prepared), SHORT(kick_prepare), SHORT(get_bufs),
+ * SHORT(enable_cb), SHORT(disable_cb) and SHORT(more_used); and SHORT_WAYS, the name of the table.
  */
 
 static int SHORT(add_outbuf)(struct vring_virtqueue *vvq, struct scatterlist *sg, unsigned int num,
@@ -57,7 +57,8 @@ static void *SHORT(get_buf_ctx_rearm)(struct vring_virtqueue *vvq, unsigned int 
 	{                                                                                 \
 		SHORT(add_outbuf), SHORT(add_inbuf_ctx), SHORT(sgs), SHORT(add_prepared), \
 			SHORT(kick), SHORT(kick_prepare), SHORT(get_buf##rearm),          \
-			SHORT(get_buf_ctx##rearm), SHORT(get_bufs), SHORT(enable_cb)      \
+			SHORT(get_buf_ctx##rearm), SHORT(get_bufs), SHORT(enable_cb),     \
+			SHORT(disable_cb), SHORT(more_used)                               \
 	}
 const struct vring_ways SHORT_WAYS[2][2] = {
 	{WAYS(add_sgs, ), WAYS(add_sgs, _rearm)},

@@ -337,14 +337,7 @@ bool more_used_split(const struct vring_virtqueue *vvq)
 
 void virtqueue_disable_cb_split(struct vring_virtqueue *vvq)
 {
-	struct vring_split *s = &vvq->split;
-
-	/* With event index the flag must stay 0 (2.7.7.1): ask for an index that was just passed
-	 * instead, which comes round again only after 65535 buffers. */
-	if (vvq->event_idx)
-		WRITE_ONCE(*s->used_event, vring16(vvq, (uint16_t)(vvq->used - 1)));
-	else
-		WRITE_ONCE(s->avail->flags, vring16(vvq, VRING_AVAIL_F_NO_INTERRUPT));
+	split_disable(vvq);
 }
 
 unsigned int virtqueue_enable_cb_prepare_split(struct vring_virtqueue *vvq)

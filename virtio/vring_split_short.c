@@ -219,23 +219,33 @@ static __always_inline void *get(struct vring_virtqueue *vvq, unsigned int *len,
 	return rearm ? vring_rearm_split(vvq, data) : data;
 }
 
-/* The first @count entries, all of which the device has used. Returns how many of them are as usual. */
-static __always_inline unsigned int get_used(struct vring_virtqueue *vvq, void *data[],
-					     unsigned int len[], unsigned int count)
+/* The record is copied, as the compiler cannot know that the stores in the loop leave it alone. */
+static unsigned int get_bufs_short_split(struct vring_virtqueue *vvq, void *data[],
+					 unsigned int len[], unsigned int max)
 {
-	struct vring_split *s = &vvq->split;
-	unsigned long used = vvq->used;
+	struct vring_split copy = vvq->split, *s = &copy;
+	struct vring_desc_state *const states = vvq->state;
+	const unsigned long used = vvq->used;
+	uint16_t idx = vring16(vvq, READ_ONCE(s->used->idx));
+	uint16_t more = (uint16_t)(idx - used);
 	unsigned int i;
 
-	for (i = 0; i < count; i++, used++) {
-		const struct vring_used_elem *elem = &s->used->ring[used & s->mask];
+	if (unlikely(more > split_outstanding(vvq)))
+		return vring_get_more_bufs(vvq, data, len, 0, max);
+	max = MIN(max, more);
+	if (!max)
+		return 0;
+	vvq->split.device_used = idx;
+	dma_rmb(); /* as in refresh_used() */
+	for (i = 0; i < max; i++) {
+		const struct vring_used_elem *elem = &s->used->ring[(used + i) & s->mask];
 		uint32_t id = vring32(vvq, READ_ONCE(elem->id));
 		uint32_t written = vring32(vvq, READ_ONCE(elem->len));
 		struct vring_desc_state *state;
 
 		if (unlikely(id > s->mask))
 			break;
-		state = &vvq->state[id];
+		state = &states[id];
 		if (unlikely(!state->data || written > state->in_len))
 			break;
 		data[i] = state->data;
@@ -243,30 +253,9 @@ static __always_inline unsigned int get_used(struct vring_virtqueue *vvq, void *
 		split_free_chain(s, id, state->split.last);
 		split_forget(vvq, state);
 	}
-	vvq->used = used;
-	return i;
-}
-
-static unsigned int get_bufs_short_split(struct vring_virtqueue *vvq, void *data[],
-					 unsigned int len[], unsigned int max)
-{
-	struct vring_split *s = &vvq->split;
-	uint16_t idx = vring16(vvq, READ_ONCE(s->used->idx));
-	uint16_t more = (uint16_t)(idx - vvq->used);
-	unsigned int count;
-
-	if (!more)
-		return 0;
-	if (unlikely(more > split_outstanding(vvq)))
-		return vring_get_bufs_long(vvq, data, len, max);
-	s->device_used = idx;
-	dma_rmb(); /* as in refresh_used() */
-	count = get_used(vvq, data, len, MIN(more, max));
-	if (unlikely(!count))
-		return vring_get_bufs_long(vvq, data, len, max);
-	if (vvq->rearm)
-		(void)vring_rearm_split(vvq, NULL);
-	return count;
+	vvq->split.first_free = s->first_free;
+	vvq->used = used + i;
+	return likely(i == max) ? i : vring_get_more_bufs(vvq, data, len, i, max);
 }
 
 /* --- interrupts ------------------------------------------------------------------------------- */
@@ -275,10 +264,24 @@ static bool enable_cb_short_split(struct vring_virtqueue *vvq)
 {
 	uint16_t used = (uint16_t)vvq->used;
 
-	vring_want_callbacks(vvq, true);
+	if (!vvq->callbacks)
+		vring_want_callbacks(vvq, true);
 	split_enable_at(vvq, used);
 	dma_mb(); /* as in virtqueue_poll_split() */
 	return used == vring16(vvq, READ_ONCE(vvq->split.used->idx));
+}
+
+static void disable_cb_short_split(struct vring_virtqueue *vvq)
+{
+	if (!vvq->callbacks)
+		return;
+	vring_want_callbacks(vvq, false);
+	split_disable(vvq);
+}
+
+static bool more_used_short_split(const struct vring_virtqueue *vvq)
+{
+	return (uint16_t)vvq->used != vring16(vvq, READ_ONCE(vvq->split.used->idx));
 }
 
 #define SHORT(name) name##_short_split

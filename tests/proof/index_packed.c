@@ -17,17 +17,17 @@ static inline unsigned int packed_index(const struct vring_packed *p,
 					const struct vring_packed_desc *desc);
 
 /* Over the end of the ring, which is the other round, or not. */
-/*@ requires packed_ring(vvq) && descs <= vvq->num;
-  @ requires \exists integer i; is_at(vvq, vvq->pkd.next_used, i);
-  @ assigns vvq->pkd.next_used, vvq->pkd.used_flags;
-  @ ensures \forall integer i; is_at(vvq, \old(vvq->pkd.next_used), i) && i + descs < vvq->num ==>
-  @         is_at(vvq, vvq->pkd.next_used, i + descs) &&
-  @         vvq->pkd.used_flags == \old(vvq->pkd.used_flags);
-  @ ensures \forall integer i; is_at(vvq, \old(vvq->pkd.next_used), i) && i + descs >= vvq->num ==>
-  @         is_at(vvq, vvq->pkd.next_used, i + descs - vvq->num) &&
-  @         vvq->pkd.used_flags == (uint16_t)(\old(vvq->pkd.used_flags) ^ both);
+/*@ requires \valid(p) && 1 <= num <= 32768 && descs <= num;
+  @ requires \valid(p->desc + (0 .. num - 1)) && p->end == p->desc + num;
+  @ requires \exists integer i; 0 <= i < num && p->next_used == p->desc + i;
+  @ assigns p->next_used, p->used_flags;
+  @ ensures \forall integer i; 0 <= i < num && \old(p->next_used) == p->desc + i && i + descs < num ==>
+  @         p->next_used == p->desc + (i + descs) && p->used_flags == \old(p->used_flags);
+  @ ensures \forall integer i; 0 <= i < num && \old(p->next_used) == p->desc + i && i + descs >= num ==>
+  @         p->next_used == p->desc + (i + descs - num) &&
+  @         p->used_flags == (uint16_t)(\old(p->used_flags) ^ both);
   @*/
-static inline void packed_skip_used(struct vring_virtqueue *vvq, unsigned int descs);
+static inline void packed_skip_used(struct vring_packed *p, unsigned int num, unsigned int descs);
 
 /*@ requires packed_ring(vvq) && \exists integer i; 1 <= i < 2 * vvq->num && next == vvq->pkd.desc + i;
   @ assigns vvq->pkd.next_avail, vvq->pkd.avail_flags, vvq->pkd.wish;
@@ -51,16 +51,17 @@ static inline void packed_advance(struct vring_virtqueue *vvq, struct vring_pack
 static inline uint16_t packed_used_place(const struct vring_virtqueue *vvq);
 
 /* The free count: what comes back is what was taken, and never more than the ring has. The id goes back, too. */
-/*@ requires ring(vvq) && \valid(state) && \valid(vvq->pkd.next_id + (0 .. vvq->num - 1));
-  @ requires \separated(vvq, state, vvq->pkd.next_id + (0 .. vvq->num - 1));
-  @ requires id < vvq->num && vvq->pkd.first_id < 65536;
+/*@ requires ring(vvq) && \valid(state) && \valid(p) && \valid(p->next_id + (0 .. vvq->num - 1));
+  @ requires \separated(&vvq->vq.num_free, &vvq->num, state, &p->first_id, &p->next_id,
+  @                     p->next_id + (0 .. vvq->num - 1));
+  @ requires id < vvq->num && p->first_id < 65536;
   @ requires vvq->vq.num_free + state->packed_descs <= vvq->num;
-  @ assigns vvq->vq.num_free, vvq->pkd.first_id, vvq->pkd.next_id[id], state->data;
+  @ assigns vvq->vq.num_free, p->first_id, p->next_id[id], state->data;
   @ ensures vvq->vq.num_free == \old(vvq->vq.num_free) + state->packed_descs;
   @ ensures vvq->vq.num_free <= vvq->num && state->data == \null;
-  @ ensures vvq->pkd.first_id == id && vvq->pkd.next_id[id] == \old(vvq->pkd.first_id);
+  @ ensures p->first_id == id && p->next_id[id] == \old(p->first_id);
   @*/
-static inline void packed_forget(struct vring_virtqueue *vvq, struct vring_desc_state *state,
-				 unsigned int id);
+static inline void packed_forget(struct vring_virtqueue *vvq, struct vring_packed *p,
+				 struct vring_desc_state *state, unsigned int id);
 
 #include "virtio/vring_packed.c"

@@ -487,7 +487,11 @@ static void took(struct slot *slot, unsigned int len)
 	slot->used = false;
 	m.outstanding--;
 	m.published--;
-	/* With event index each buffer taken back asks anew; else the wish stands. */
+}
+
+/* With event index each buffer taken back by itself asks anew; else the wish stands. */
+static void asked_anew(void)
+{
 	if (m.callbacks && has(VIRTIO_F_EVENT_IDX)) {
 		m.armed = m.ndone == 0;
 		m.delayed = false;
@@ -518,6 +522,7 @@ static void step_get(void)
 	if (with_ctx)
 		CHECK(ctx == slot->ctx);
 	took(slot, len);
+	asked_anew();
 	check_room(rooms);
 }
 
