@@ -31,7 +31,6 @@ static struct virtio_blk *blk_alloc(struct virtio_device *vdev)
 	blk->number = ++disks;
 	blk->references = 1;
 	port_lock_init(&blk->lock);
-	list_init(&blk->sent);
 	list_init(&blk->pending);
 	list_init(&blk->finished);
 	work_init(&blk->work, blk_work);
@@ -81,6 +80,7 @@ static int blk_probe(struct virtio_device *vdev)
 	if (err)
 		goto free;
 	blk->vq->priv = blk;
+	blk->disables = !virtio_has_feature(vdev, VIRTIO_F_EVENT_IDX);
 	err = virtio_blk_read_config(blk, &blk->info);
 	if (err)
 		goto del_vqs;

@@ -48,10 +48,10 @@ struct virtio_blk_info {
  * zeroed before its first use; what the driver keeps in it makes the next use cheaper.
  */
 struct virtio_blk_request {
-	enum virtio_blk_op op;
+	uint32_t op;	  /* an enum virtio_blk_op; whose size depends on a compiler's options */
+	uint32_t sectors; /* READ, WRITE: 1 to info.max_request_sectors */
 	uint64_t sector;  /* first sector; READ and WRITE */
 	void *buf;	  /* READ, WRITE: data; GET_ID: VIRTIO_BLK_ID_BYTES bytes */
-	uint32_t sectors; /* READ, WRITE: 1 to info.max_request_sectors */
 	/* Called once when the request is over, in interrupt context or from a work item, with no
 	 * lock held; never from within the call that submits it. May submit this one again, or
 	 * others. */
@@ -62,14 +62,17 @@ struct virtio_blk_request {
 		       -ENODEV (it is gone) */
 
 	/* The driver's. */
-	struct list_head node;
-	/* Descriptors of this very structure, made ready for @prepared_op and for the disk of that number.
-	 * A copy, or a structure that was freed and allocated again, is not this one. */
-	const struct virtio_blk_request *prepared;
-	enum virtio_blk_op prepared_op;
-	uint32_t prepared_sectors;
-	const void *prepared_buf;
-	unsigned long prepared_disk;
+	struct list_head node; /* where it waits, or is over */
+	unsigned long order;   /* the count of requests sent before it */
+	/* What @descs are ready for: this very structure (a copy is another), the disk of that number, and
+	 * @buf, @op and @sectors as they were. */
+	struct {
+		const struct virtio_blk_request *self;
+		unsigned long disk;
+		const void *buf;
+		uint32_t op __attribute__((aligned(8)));
+		uint32_t sectors;
+	} ready;
 	struct virtqueue_prepared descs;
 	struct virtio_blk_outhdr header __attribute__((aligned(64)));
 	uint8_t device_status __attribute__((aligned(64)));

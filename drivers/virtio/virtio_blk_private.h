@@ -40,10 +40,12 @@ struct virtio_blk {
 	unsigned long number;	  /* of no other disk, before or after */
 	bool frozen;		  /* being recovered: nothing goes into the ring */
 	bool stuck;		  /* it did not answer a reset, and may still write to our memory */
+	bool unusual;		  /* an error, frozen, or there are requests in the lists below */
+	bool disables;		  /* without event index: rounds have to turn interrupts off */
 	bool unkicked;		  /* buffers were added since the last kick */
+	unsigned long requests;	  /* ever put into the ring */
 	unsigned int completing;  /* rounds that call done() now, and kick afterwards */
 	unsigned int references;  /* probe's, and a blocking call's: the last one frees */
-	struct list_head sent;	  /* requests in the ring, in the order in which they went in */
 	struct list_head pending; /* requests for which the ring had no room */
 	struct list_head finished; /* over, done() not called yet */
 	struct work work;	   /* what an interrupt leaves to a thread */

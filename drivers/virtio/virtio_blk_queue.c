@@ -2,14 +2,16 @@
 /*
  * Requests on their way through the ring (VIRTIO 1.4, 5.2.6). A request goes into the ring, or
  * where that is full onto the pending list, from which the next completion moves it on. Rounds take
- * finished requests back: each collects under the lock what the device has finished and refills
+ * finished requests back: each takes under the lock what the device has finished and refills
  * the ring, then calls done() without the lock, so that done() may submit again; what it
  * submitted is published with one kick at the end of the round.
  */
 #include "drivers/virtio/virtio_blk_private.h"
 
-/* A device that is always done cannot keep us in the interrupt for more than this many rounds. */
-#define BLK_ROUNDS 4u
+/* Requests are taken back so many at a time, and so many times at most in one interrupt, however fast the
+ * device is. */
+#define BLK_BATCH 32u
+#define BLK_TAKES 32u
 
 /* A status byte no device writes: a request that comes back with it was not answered. */
 #define BLK_STATUS_UNWRITTEN 0xffu
@@ -34,7 +36,7 @@ static int blk_check_fields(const struct virtio_blk *blk, const struct virtio_bl
 {
 	if (!req->done)
 		return -EINVAL;
-	switch (req->op) {
+	switch ((enum virtio_blk_op)req->op) {
 	case VIRTIO_BLK_READ:
 	case VIRTIO_BLK_WRITE:
 		if (req->sectors == 0 || req->sectors > blk->info.max_request_sectors)
@@ -54,11 +56,18 @@ static bool blk_is_blocked(const struct virtio_blk *blk)
 	return blk->frozen || virtqueue_is_broken(blk->vq);
 }
 
+/* To be called where something has changed on which this depends. */
+static void blk_note_state(struct virtio_blk *blk)
+{
+	blk->unusual = blk->error || blk->frozen || !list_empty(&blk->pending) ||
+		       !list_empty(&blk->finished);
+}
+
 /* --- into the ring ----------------------------------------------------------------------- */
 
 static uint32_t blk_data_bytes(const struct virtio_blk_request *req)
 {
-	switch (req->op) {
+	switch ((enum virtio_blk_op)req->op) {
 	case VIRTIO_BLK_READ:
 	case VIRTIO_BLK_WRITE:
 		return req->sectors * VIRTIO_BLK_SECTOR_SIZE;
@@ -136,13 +145,12 @@ static bool blk_prepare(struct virtio_blk *blk, struct virtio_blk_request *req, 
 	sg_set_buf(&sg[0], &req->header, sizeof(req->header));
 	sg_set_buf(&sg[1], req->buf, bytes);
 	sg_set_buf(&sg[2], &req->device_status, sizeof(req->device_status));
+	req->ready.self = NULL;
 	if (virtqueue_prepare(blk->vq, &req->descs, sg, out, 3 - out))
 		return false;
-	req->prepared = req;
-	req->prepared_op = req->op;
-	req->prepared_buf = req->buf;
-	req->prepared_sectors = req->sectors;
-	req->prepared_disk = blk->number;
+	req->ready.self = req;
+	req->ready.disk = blk->number;
+	req->ready.op = req->op;
 	return true;
 }
 
@@ -152,13 +160,12 @@ static int blk_add_to_ring(struct virtio_blk *blk, struct virtio_blk_request *re
 
 	if (req->op > VIRTIO_BLK_WRITE || bytes > blk->info.size_max)
 		return blk_add_lists(blk, req, bytes);
-	if (req->prepared == req && req->prepared_op == req->op &&
-	    req->prepared_disk == blk->number) {
+	if (req->ready.self == req && req->ready.disk == blk->number && req->ready.op == req->op)
 		virtqueue_prepared_set(blk->vq, &req->descs, 1, req->buf, bytes);
-		req->prepared_buf = req->buf;
-		req->prepared_sectors = req->sectors;
-	} else if (!blk_prepare(blk, req, bytes))
+	else if (!blk_prepare(blk, req, bytes))
 		return blk_add_lists(blk, req, bytes);
+	req->ready.buf = req->buf;
+	req->ready.sectors = req->sectors;
 	return virtqueue_add_prepared(blk->vq, &req->descs, req);
 }
 
@@ -172,6 +179,7 @@ static int blk_send(struct virtio_blk *blk, struct virtio_blk_request *req)
 		return -EAGAIN;
 	err = blk_add_to_ring(blk, req);
 	if (!err) {
+		req->order = blk->requests++;
 		blk->unkicked = true;
 		return 0;
 	}
@@ -184,7 +192,7 @@ static int blk_send(struct virtio_blk *blk, struct virtio_blk_request *req)
  * done() functions run, their round kicks for all. */
 static bool blk_kick_prepare(struct virtio_blk *blk)
 {
-	if (!blk->unkicked || blk->completing > 0 || blk->error || blk_is_blocked(blk))
+	if (!likely(blk->unkicked) || blk->completing > 0)
 		return false;
 	blk->unkicked = false;
 	return virtqueue_kick_prepare(blk->vq);
@@ -202,11 +210,12 @@ static void blk_finish(struct virtio_blk *blk, struct virtio_blk_request *req, i
 {
 	req->status = status;
 	list_add_tail(&req->node, &blk->finished);
+	blk->unusual = true;
 }
 
 static __noinline int blk_start(struct virtio_blk *blk, struct virtio_blk_request *req)
 {
-	int err = blk_check_fields(blk, req);
+	int err = blk->error ? blk->error : blk_check_fields(blk, req);
 
 	if (!err)
 		err = virtio_blk_check_range(blk, req->op, req->sector, req->sectors);
@@ -221,10 +230,33 @@ static __noinline int blk_start(struct virtio_blk *blk, struct virtio_blk_reques
 	blk_fill_header(blk, req);
 	/* Nobody overtakes those who wait already. */
 	err = list_empty(&blk->pending) ? blk_send(blk, req) : -EAGAIN;
-	if (err && err != -EAGAIN)
+	if (err != -EAGAIN)
 		return err;
-	list_add_tail(&req->node, err ? &blk->pending : &blk->sent);
+	list_add_tail(&req->node, &blk->pending);
+	blk_note_state(blk);
 	return 0;
+}
+
+/* An operation and, behind it, a number of sectors, in one word. */
+static __always_inline uint64_t blk_shape(const uint32_t *op)
+{
+	typedef uint64_t __attribute__((may_alias)) word;
+
+	_Static_assert(offsetof(struct virtio_blk_request, sectors) == sizeof(*op) &&
+			       offsetof(struct virtio_blk_request, ready.sectors) ==
+				       offsetof(struct virtio_blk_request, ready.op) + sizeof(*op),
+		       "one behind the other");
+	return *(const word *)op;
+}
+
+/* Whether the descriptors of @req say what it asks for, but for the place, and of this disk. */
+static __always_inline bool blk_is_ready(const struct virtio_blk *blk,
+					 const struct virtio_blk_request *req)
+{
+	/* One branch for all: nearly always each is as it was. */
+	return !(((uintptr_t)req->ready.self ^ (uintptr_t)req) | (req->ready.disk ^ blk->number) |
+		 ((uintptr_t)req->ready.buf ^ (uintptr_t)req->buf) |
+		 (blk_shape(&req->ready.op) ^ blk_shape(&req->op)));
 }
 
 /*
@@ -234,30 +266,23 @@ static __noinline int blk_start(struct virtio_blk *blk, struct virtio_blk_reques
  */
 static __always_inline bool blk_send_again(struct virtio_blk *blk, struct virtio_blk_request *req)
 {
-	const struct virtio_blk_request *prepared = req->prepared;
+	const uint64_t capacity = blk->info.capacity_sectors;
 
-	if (unlikely(prepared != req || req->prepared_disk != blk->number ||
-		     req->prepared_op != req->op || req->prepared_buf != req->buf ||
-		     req->prepared_sectors != req->sectors || !req->done))
+	if (unlikely(!blk_is_ready(blk, req) || !req->done || blk->unusual))
 		return false;
-	if (unlikely(req->sector + req->sectors > blk->info.capacity_sectors ||
-		     req->sector > blk->info.capacity_sectors))
-		return false;
-	if (unlikely(blk->frozen || !list_empty(&blk->pending)))
+	if (unlikely(req->sector > capacity || req->sectors > capacity - req->sector))
 		return false;
 	req->header.sector = cpu_to_virtio64(blk->vdev, req->sector);
 	req->device_status = BLK_STATUS_UNWRITTEN;
 	if (unlikely(virtqueue_add_prepared(blk->vq, &req->descs, req)))
 		return false;
+	req->order = blk->requests++;
 	blk->unkicked = true;
-	list_add_tail(&req->node, &blk->sent);
 	return true;
 }
 
 static __always_inline int blk_add(struct virtio_blk *blk, struct virtio_blk_request *req)
 {
-	if (unlikely(blk->error))
-		return blk->error;
 	return likely(blk_send_again(blk, req)) ? 0 : blk_start(blk, req);
 }
 
@@ -283,7 +308,7 @@ int virtio_blk_submit(struct virtio_blk *blk, struct virtio_blk_request *req)
 {
 	unsigned long state = port_lock(&blk->lock);
 	int err = blk_add(blk, req);
-	bool notify = !err && !blk->completing && blk_kick_prepare(blk);
+	bool notify = !err && blk_kick_prepare(blk);
 
 	port_unlock(&blk->lock, state);
 	blk_notify(blk, notify);
@@ -298,31 +323,17 @@ int virtio_blk_submit(struct virtio_blk *blk, struct virtio_blk_request *req)
  * Legacy devices report any length (5.2.6.3). The status byte needs no length: it was
  * BLK_STATUS_UNWRITTEN before.
  */
-static int blk_result(const struct virtio_blk *blk, const struct virtio_blk_request *req,
-		      unsigned int len)
+static __always_inline int blk_result(const struct virtio_blk *blk,
+				      const struct virtio_blk_request *req, unsigned int len)
 {
 	/* Read once: the device could change it under our eyes. */
 	const uint8_t status = *(const volatile uint8_t *)&req->device_status;
 
-	if (status == VIRTIO_BLK_S_UNSUPP)
-		return -EOPNOTSUPP;
-	if (status != VIRTIO_BLK_S_OK)
-		return -EIO;
-	if (req->op != VIRTIO_BLK_READ || blk->vdev->legacy)
-		return 0;
-	return len >= blk_data_bytes(req) ? 0 : -EIO;
-}
-
-/* Bounded by the ring: nothing is added meanwhile. */
-static void blk_collect(struct virtio_blk *blk)
-{
-	struct virtio_blk_request *req;
-	unsigned int len;
-
-	while ((req = virtqueue_get_buf(blk->vq, &len)) != NULL) {
-		list_del(&req->node);
-		blk_finish(blk, req, blk_result(blk, req, len));
-	}
+	if (likely(status == VIRTIO_BLK_S_OK && len >= req->sectors * VIRTIO_BLK_SECTOR_SIZE))
+		return 0; /* this much is written for reads alone */
+	if (status == VIRTIO_BLK_S_OK)
+		return req->op != VIRTIO_BLK_READ || blk->vdev->legacy ? 0 : -EIO;
+	return status == VIRTIO_BLK_S_UNSUPP ? -EOPNOTSUPP : -EIO;
 }
 
 static struct virtio_blk_request *blk_first(struct list_head *list)
@@ -344,9 +355,8 @@ static void blk_send_pending(struct virtio_blk *blk)
 		list_del_init(&req->node);
 		if (err)
 			blk_finish(blk, req, err);
-		else
-			list_add_tail(&req->node, &blk->sent);
 	}
+	blk_note_state(blk);
 }
 
 /* The request is its owner's again as soon as done() is called. */
@@ -360,35 +370,90 @@ static void blk_call_done(struct list_head *over)
 	}
 }
 
-/* Takes finished requests into @over and refills the ring. Interrupts stay off until the end of
- * the round: what the device finishes meanwhile is found there. */
-static void blk_begin_round(struct virtio_blk *blk, struct list_head *over)
-{
-	unsigned long state = port_lock(&blk->lock);
-	bool notify;
+/* Requests that the device has finished, and for each the bytes that it says it wrote. */
+struct blk_batch {
+	void *req[BLK_BATCH];
+	unsigned int len[BLK_BATCH];
+};
 
-	if (!blk->frozen) {
+static __always_inline unsigned int blk_get(struct virtio_blk *blk, struct blk_batch *batch)
+{
+	if (blk->disables)
 		virtqueue_disable_cb(blk->vq);
-		blk_collect(blk);
-		blk_send_pending(blk);
-	}
-	list_splice_tail_init(&blk->finished, over);
-	notify = blk_kick_prepare(blk);
-	blk->completing++;
-	port_unlock(&blk->lock, state);
-	blk_notify(blk, notify);
+	return virtqueue_get_bufs(blk->vq, batch->req, batch->len, BLK_BATCH);
 }
 
-/* Returns whether there is more to take, for which no interrupt may come. */
-static bool blk_end_round(struct virtio_blk *blk)
+static __noinline unsigned int blk_get_and_refill(struct virtio_blk *blk, struct blk_batch *batch)
+{
+	unsigned int count;
+
+	if (blk->frozen)
+		return 0;
+	count = blk_get(blk, batch);
+	blk_send_pending(blk);
+	return count;
+}
+
+/*
+ * Fills @batch, and then the ring. Returns the number of requests in @batch. Where a round begins interrupts
+ * are turned off, or stay off anyway, until its end: what the device finishes meanwhile is found there.
+ */
+static __always_inline unsigned int blk_take(struct virtio_blk *blk, struct blk_batch *batch,
+					     bool begin)
 {
 	unsigned long state = port_lock(&blk->lock);
-	bool notify, more = false;
+	unsigned int count;
+
+	blk->completing += begin;
+	count = likely(!blk->unusual) ? blk_get(blk, batch) : blk_get_and_refill(blk, batch);
+	port_unlock(&blk->lock, state);
+	return count;
+}
+
+/* Those that were over already, or are so without the device. */
+static __noinline void blk_end_others(struct virtio_blk *blk)
+{
+	struct list_head over = LIST_HEAD_INIT(over);
+	unsigned long state = port_lock(&blk->lock);
+
+	list_splice_tail_init(&blk->finished, &over);
+	blk_note_state(blk);
+	port_unlock(&blk->lock, state);
+	blk_call_done(&over);
+}
+
+/* The requests are their owners' again as soon as done() is called. */
+static __always_inline void blk_end_batch(struct virtio_blk *blk, const struct blk_batch *batch,
+					  unsigned int count)
+{
+	const unsigned int *len = batch->len;
+	void *const *req = batch->req;
+
+	for (; count; count--) {
+		struct virtio_blk_request *over = *req++;
+
+		over->status = blk_result(blk, over, *len++);
+		over->done(over);
+	}
+}
+
+/* Asks for interrupts again. Returns whether there is more to take, for which none may come. */
+static __noinline bool blk_rearm_unusual(struct virtio_blk *blk)
+{
+	if (blk->frozen || blk->error)
+		return false;
+	return !virtqueue_enable_cb(blk->vq) || !list_empty(&blk->finished);
+}
+
+/* Returns whether there is more to take. */
+static __always_inline bool blk_end_round(struct virtio_blk *blk)
+{
+	unsigned long state = port_lock(&blk->lock);
+	bool notify, more;
 
 	blk->completing--;
 	notify = blk_kick_prepare(blk);
-	if (!blk_is_blocked(blk) && !blk->error)
-		more = !virtqueue_enable_cb(blk->vq) || !list_empty(&blk->finished);
+	more = likely(!blk->unusual) ? !virtqueue_enable_cb(blk->vq) : blk_rearm_unusual(blk);
 	port_unlock(&blk->lock, state);
 	blk_notify(blk, notify);
 	return more;
@@ -397,28 +462,58 @@ static bool blk_end_round(struct virtio_blk *blk)
 void virtio_blk_serve(struct virtqueue *vq)
 {
 	struct virtio_blk *blk = vq->priv;
-	unsigned int round;
+	unsigned int takes = BLK_TAKES;
+	struct blk_batch batch;
+	bool begin = true;
 
-	for (round = 0; round < BLK_ROUNDS; round++) {
-		struct list_head over = LIST_HEAD_INIT(over);
+	do {
+		unsigned int count = blk_take(blk, &batch, begin);
 
-		blk_begin_round(blk, &over);
-		blk_call_done(&over);
-		if (!blk_end_round(blk))
+		blk_end_batch(blk, &batch, count);
+		if (unlikely(blk->unusual))
+			blk_end_others(blk);
+		begin = true;
+		if (unlikely(count == BLK_BATCH && takes > 1))
+			begin = false; /* the ring may hold more */
+		else if (likely(!blk_end_round(blk)))
 			return;
-	}
+	} while (--takes);
 	work_schedule(&blk->work);
 }
 
 /* --- recovery and the end ------------------------------------------------------------------ */
 
+/* Collects what the device had finished before it was reset. */
+static void blk_collect(struct virtio_blk *blk)
+{
+	struct virtio_blk_request *req;
+	unsigned int len;
+
+	while ((req = virtqueue_get_buf(blk->vq, &len)) != NULL)
+		blk_finish(blk, req, blk_result(blk, req, len));
+}
+
+/* Adds @req to @list, which is in the order of sending. */
+static void blk_insert(struct list_head *list, struct virtio_blk_request *req)
+{
+	struct list_head *after = list->prev;
+
+	while (after != list &&
+	       (long)(list_entry(after, struct virtio_blk_request, node)->order - req->order) > 0)
+		after = after->prev;
+	list_add_tail(&req->node, after->next);
+}
+
 /* Takes everything out of the ring, which the device no longer uses, to the head of those who wait. */
 static void blk_take_back(struct virtio_blk *blk)
 {
-	while (blk->vq && virtqueue_detach_unused_buf(blk->vq))
-		;
-	list_splice_tail_init(&blk->pending, &blk->sent);
-	list_splice_tail_init(&blk->sent, &blk->pending);
+	struct list_head sent = LIST_HEAD_INIT(sent);
+	struct virtio_blk_request *req;
+
+	while (blk->vq && (req = virtqueue_detach_unused_buf(blk->vq)) != NULL)
+		blk_insert(&sent, req);
+	list_splice_tail_init(&blk->pending, &sent);
+	list_splice_tail_init(&sent, &blk->pending);
 }
 
 static void blk_end_those_given_up(struct virtio_blk *blk)
@@ -446,6 +541,7 @@ void virtio_blk_freeze_queue(struct virtio_blk *blk)
 	blk_collect(blk);
 	blk_take_back(blk);
 	blk_end_those_given_up(blk);
+	blk_note_state(blk);
 	port_unlock(&blk->lock, state);
 }
 
@@ -455,6 +551,7 @@ void virtio_blk_thaw_queue(struct virtio_blk *blk)
 	unsigned long state = port_lock(&blk->lock);
 
 	blk->frozen = false;
+	blk_note_state(blk);
 	port_unlock(&blk->lock, state);
 	virtio_blk_serve(blk->vq);
 }
@@ -466,6 +563,8 @@ void virtio_blk_end_all(struct virtio_blk *blk, int error)
 	unsigned long state = port_lock(&blk->lock);
 
 	blk->error = error;
+	blk->unusual = true;
+	blk->unkicked = false;
 	blk_take_back(blk);
 	while (!list_empty(&blk->pending)) {
 		req = blk_first(&blk->pending);
