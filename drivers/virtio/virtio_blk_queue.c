@@ -445,7 +445,8 @@ static __noinline bool blk_rearm_unusual(struct virtio_blk *blk)
 	return !virtqueue_enable_cb(blk->vq) || !list_empty(&blk->finished);
 }
 
-/* Returns whether there is more to take. */
+/* Returns whether there is more to take. Interrupts come again only after the notification: what a device
+ * finishes within it, as many a virtual one does, needs none. */
 static __always_inline bool blk_end_round(struct virtio_blk *blk)
 {
 	unsigned long state = port_lock(&blk->lock);
@@ -453,9 +454,12 @@ static __always_inline bool blk_end_round(struct virtio_blk *blk)
 
 	blk->completing--;
 	notify = blk_kick_prepare(blk);
-	more = likely(!blk->unusual) ? !virtqueue_enable_cb(blk->vq) : blk_rearm_unusual(blk);
 	port_unlock(&blk->lock, state);
 	blk_notify(blk, notify);
+
+	state = port_lock(&blk->lock);
+	more = likely(!blk->unusual) ? !virtqueue_enable_cb(blk->vq) : blk_rearm_unusual(blk);
+	port_unlock(&blk->lock, state);
 	return more;
 }
 
