@@ -47,11 +47,8 @@ bool work_cancel(struct work *work)
 
 bool work_pending(void)
 {
-	unsigned long flags = irq_save();
-	bool pending = !list_empty(&queue) || !list_empty(&batch);
-
-	irq_restore(flags);
-	return pending;
+	/* One load each: no interrupt can come in the middle. */
+	return READ_ONCE(queue.next) != &queue || READ_ONCE(batch.next) != &batch;
 }
 
 /* All that is queued becomes the batch. */

@@ -12,6 +12,7 @@
 #include "ports/bare/bare.h"
 
 static unsigned long seen_count;
+static bool in_work;
 
 static void time_is_up(struct timer *timer)
 {
@@ -32,14 +33,18 @@ void bare_wait_end(struct bare_wait *wait)
 		timer_cancel(&wait->timer);
 }
 
+static void arm(struct bare_wait *wait)
+{
+	timer_start(&wait->timer, wait->deadline_ns);
+	wait->armed = true;
+}
+
 static void sleep_for_an_interrupt(struct bare_wait *wait)
 {
 	unsigned long flags;
 
-	if (!wait->armed && wait->deadline_ns != UINT64_MAX) {
-		timer_start(&wait->timer, wait->deadline_ns);
-		wait->armed = true;
-	}
+	if (unlikely(!wait->armed) && wait->deadline_ns != UINT64_MAX)
+		arm(wait);
 	flags = irq_save();
 	if (irq_taken_count() == seen_count) {
 		wait_for_interrupt();
@@ -48,20 +53,22 @@ static void sleep_for_an_interrupt(struct bare_wait *wait)
 	irq_restore(flags);
 }
 
+static __noinline void run_work(struct bare_wait *wait)
+{
+	in_work = true;
+	work_run();
+	in_work = false;
+	/* Items that follow one another must not hide that time is up. */
+	wait->over = wait->over || deadline_passed(wait->deadline_ns);
+}
+
 bool bare_wait(struct bare_wait *wait)
 {
-	static bool in_work;
-
 	/* A work item that waits comes here again. The other items have to wait until it is over. */
-	if (!in_work && work_pending()) {
-		in_work = true;
-		work_run();
-		in_work = false;
-		/* Items that follow one another must not hide that time is up. */
-		wait->over = wait->over || deadline_passed(wait->deadline_ns);
-	} else {
+	if (unlikely(work_pending()) && !in_work)
+		run_work(wait);
+	else
 		sleep_for_an_interrupt(wait);
-	}
 	seen_count = irq_taken_count();
 	return !*(volatile bool *)&wait->over;
 }
