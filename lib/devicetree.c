@@ -3,16 +3,23 @@
  * The device tree, read through libfdt. What is added here is what a driver asks for: addresses
  * translated through every "ranges" on the way to the root (Devicetree Specification 0.4,
  * 2.3.6 and 2.3.8), and interrupts as numbers of the GIC. All of this is used while devices are probed,
- * and then never again. But libfdt finds a parent, or a phandle, by reading the tree from its start, and
- * devices of a kind stand side by side: so the last answers are remembered.
+ * and then never again. Where things are in the blob is written down once, in devicetree_index.c.
  */
 #include <errno.h>
 #include <string.h>
 #include <libfdt.h>
 #include "lib/devicetree.h"
+#include "lib/devicetree_index.h"
 #include "lib/irq.h"
 
+/* The specification's blobs can be read as this version. libfdt's full check falls over older ones. */
+#define VERSION_MIN 16
+
 #define MAX_DEPTH 16 /* of buses between a device and the root */
+
+/* Of a bus that does not say. */
+#define ADDRESS_CELLS_DEFAULT 2
+#define SIZE_CELLS_DEFAULT    1
 
 /* GIC interrupt specifiers: type, number within the type, flags. */
 #define GIC_CELLS 3
@@ -25,20 +32,13 @@
 
 static const void *fdt;
 
-/* The last node whose parent was asked for, and the last phandle that was looked up. */
-static struct {
-	int node, parent;
-	uint32_t phandle;
-	int phandle_node;
-} last;
-
 int dt_init(const void *blob)
 {
-	if (!blob || fdt_check_header(blob) != 0 || fdt_check_full(blob, fdt_totalsize(blob)) != 0)
+	if (!blob || fdt_check_header(blob) != 0 || fdt_version(blob) < VERSION_MIN ||
+	    fdt_check_full(blob, fdt_totalsize(blob)) != 0)
 		return -EINVAL;
 	fdt = blob;
-	last.node = -1;
-	last.phandle = 0; /* no phandle has this value */
+	dt_index_build(fdt);
 	return 0;
 }
 
@@ -49,15 +49,30 @@ const void *dt_blob(size_t *size)
 	return fdt;
 }
 
+/* @value as a string; NULL where it is none. */
+static const char *as_string(const char *value, int len)
+{
+	return value && len > 0 && memchr(value, '\0', (size_t)len) ? value : NULL;
+}
+
+/* A status that is there but no string is not "okay" either. */
 static bool is_okay(int node)
 {
-	const char *status = dt_string(node, "status");
 	int len;
+	const void *value = dt_index_property(node, DT_STATUS, &len);
+	const char *status = as_string(value, len);
 
-	/* A status that is there but no string is not "okay" either. */
 	if (!status)
-		return !fdt_getprop(fdt, node, "status", &len);
+		return !value;
 	return strcmp(status, "okay") == 0 || strcmp(status, "ok") == 0;
+}
+
+static bool is_compatible(int node, const char *name)
+{
+	int len;
+	const char *names = dt_index_property(node, DT_COMPATIBLE, &len);
+
+	return names && fdt_stringlist_contains(names, len, name);
 }
 
 int dt_find_compatible(int from, const char *compatible)
@@ -67,14 +82,27 @@ int dt_find_compatible(int from, const char *compatible)
 	if (!fdt)
 		return -ENOENT;
 	do {
-		node = fdt_node_offset_by_compatible(fdt, node, compatible);
-	} while (node >= 0 && !is_okay(node));
+		node = dt_index_next(node);
+	} while (node >= 0 && !(is_compatible(node, compatible) && is_okay(node)));
 	return node;
 }
 
 int dt_find_path(const char *path)
 {
-	return fdt ? fdt_path_offset(fdt, path) : -ENOENT;
+	int node = 0;
+
+	if (!fdt)
+		return -ENOENT;
+	if (*path != '/') /* an alias */
+		return fdt_path_offset(fdt, path);
+	while (node >= 0 && *path) {
+		size_t len = strcspn(path, "/");
+
+		if (len)
+			node = dt_index_child(node, path, len);
+		path += len + (path[len] == '/');
+	}
+	return node;
 }
 
 const char *dt_name(int node)
@@ -85,13 +113,24 @@ const char *dt_name(int node)
 }
 
 /* A property as big-endian cells; NULL where it is absent. */
-static const fdt32_t *get_cells(int node, const char *property, unsigned int *count)
+static const fdt32_t *get_cells(int node, enum dt_property property, unsigned int *count)
 {
 	int len = 0;
-	const fdt32_t *cells = fdt ? fdt_getprop(fdt, node, property, &len) : NULL;
+	const fdt32_t *cells = fdt ? dt_index_property(node, property, &len) : NULL;
 
 	*count = cells && len > 0 ? (unsigned int)len / sizeof(*cells) : 0;
 	return cells;
+}
+
+/* A property of one cell; @fallback where it is absent, and -1 where it has another size. */
+static int64_t get_cell(int node, enum dt_property property, uint32_t fallback)
+{
+	int len;
+	const fdt32_t *cell = dt_index_property(node, property, &len);
+
+	if (!cell)
+		return fallback;
+	return len == sizeof(*cell) ? (int64_t)fdt32_ld(cell) : -1;
 }
 
 /* A number of @cells cells (0 to 2) at @p. */
@@ -107,8 +146,8 @@ static uint64_t read_cells(const fdt32_t *p, unsigned int cells)
 /* #address-cells and #size-cells of @bus, as far as we can make numbers of them. */
 static int bus_cells(int bus, unsigned int *address_cells, unsigned int *size_cells)
 {
-	int ac = fdt_address_cells(fdt, bus);
-	int sc = fdt_size_cells(fdt, bus);
+	int64_t ac = get_cell(bus, DT_ADDRESS_CELLS, ADDRESS_CELLS_DEFAULT);
+	int64_t sc = get_cell(bus, DT_SIZE_CELLS, SIZE_CELLS_DEFAULT);
 
 	if (ac < 1 || ac > 2 || sc < 0 || sc > 2)
 		return -EINVAL;
@@ -121,7 +160,7 @@ static int bus_cells(int bus, unsigned int *address_cells, unsigned int *size_ce
 static int translate(int bus, int parent, uint64_t *addr)
 {
 	unsigned int ac, sc, pac, psc, count, entry;
-	const fdt32_t *ranges = get_cells(bus, "ranges", &count);
+	const fdt32_t *ranges = get_cells(bus, DT_RANGES, &count);
 
 	if (!ranges || bus_cells(bus, &ac, &sc) || bus_cells(parent, &pac, &psc))
 		return -EINVAL;
@@ -141,32 +180,15 @@ static int translate(int bus, int parent, uint64_t *addr)
 	return -EINVAL;
 }
 
-/* The parent of a device. */
-static int parent_of(int node)
-{
-	if (node != last.node && (last.node < 0 || fdt_next_subnode(fdt, last.node) != node))
-		last.parent = fdt_parent_offset(fdt, node);
-	last.node = node;
-	return last.parent;
-}
-
-static int node_of_phandle(uint32_t phandle)
-{
-	if (phandle != last.phandle)
-		last.phandle_node = fdt_node_offset_by_phandle(fdt, phandle);
-	last.phandle = phandle;
-	return last.phandle_node;
-}
-
 int dt_reg(int node, unsigned int index, uint64_t *addr, uint64_t *size)
 {
 	unsigned int ac, sc, count, skip;
-	const fdt32_t *reg = get_cells(node, "reg", &count);
+	const fdt32_t *reg = get_cells(node, DT_REG, &count);
 	int bus;
 
 	if (!reg)
 		return -ENOENT;
-	bus = parent_of(node);
+	bus = dt_index_parent(node);
 	if (bus < 0 || bus_cells(bus, &ac, &sc))
 		return -EINVAL;
 	if (index >= count / (ac + sc))
@@ -176,7 +198,7 @@ int dt_reg(int node, unsigned int index, uint64_t *addr, uint64_t *size)
 	if (size)
 		*size = read_cells(reg + skip + ac, sc);
 	for (int depth = 0; bus > 0 && depth < MAX_DEPTH; depth++) {
-		int parent = fdt_parent_offset(fdt, bus);
+		int parent = dt_index_parent(bus);
 
 		if (parent < 0 || translate(bus, parent, addr))
 			return -EINVAL;
@@ -190,11 +212,11 @@ int dt_reg(int node, unsigned int index, uint64_t *addr, uint64_t *size)
 static int interrupt_parent(int node)
 {
 	for (int depth = 0; node >= 0 && depth < MAX_DEPTH; depth++) {
-		uint32_t phandle = dt_u32(node, "interrupt-parent", 0);
+		int64_t phandle = get_cell(node, DT_INTERRUPT_PARENT, 0);
 
-		if (phandle)
-			return node_of_phandle(phandle);
-		node = depth ? fdt_parent_offset(fdt, node) : parent_of(node);
+		if (phandle > 0)
+			return dt_index_by_phandle((uint32_t)phandle);
+		node = dt_index_parent(node);
 	}
 	return -ENOENT;
 }
@@ -202,13 +224,13 @@ static int interrupt_parent(int node)
 int dt_interrupt(int node, unsigned int index, struct dt_irq *irq)
 {
 	unsigned int count, type, number;
-	const fdt32_t *cells = get_cells(node, "interrupts", &count);
+	const fdt32_t *cells = get_cells(node, DT_INTERRUPTS, &count);
 	int parent;
 
 	if (!cells)
 		return -ENOENT;
 	parent = interrupt_parent(node);
-	if (parent < 0 || dt_u32(parent, "#interrupt-cells", 0) != GIC_CELLS)
+	if (parent < 0 || get_cell(parent, DT_INTERRUPT_CELLS, 0) != GIC_CELLS)
 		return -EINVAL;
 	if (index >= count / GIC_CELLS)
 		return index == 0 ? -EINVAL : -ENOENT;
@@ -229,19 +251,17 @@ int dt_interrupt(int node, unsigned int index, struct dt_irq *irq)
 const char *dt_string(int node, const char *property)
 {
 	int len = 0;
-	const char *value = fdt ? fdt_getprop(fdt, node, property, &len) : NULL;
+	const void *value = fdt ? fdt_getprop(fdt, node, property, &len) : NULL;
 
-	if (!value || len <= 0 || !memchr(value, '\0', (size_t)len))
-		return NULL;
-	return value;
+	return as_string(value, len);
 }
 
 uint32_t dt_u32(int node, const char *property, uint32_t fallback)
 {
-	unsigned int count;
-	const fdt32_t *cells = get_cells(node, property, &count);
+	int len = 0;
+	const fdt32_t *cell = fdt ? fdt_getprop(fdt, node, property, &len) : NULL;
 
-	return cells && count == 1 ? fdt32_ld(cells) : fallback;
+	return cell && len == sizeof(*cell) ? fdt32_ld(cell) : fallback;
 }
 
 const char *dt_bootargs(void)
@@ -252,21 +272,21 @@ const char *dt_bootargs(void)
 	return args ? args : "";
 }
 
-/* The next node after @node that describes memory we may use. */
-static int next_memory_node(int node)
+static bool is_memory(int node)
 {
-	do {
-		node = fdt_node_offset_by_prop_value(fdt, node, "device_type", "memory",
-						     sizeof("memory"));
-	} while (node >= 0 && !is_okay(node));
-	return node;
+	int len;
+	const char *type = dt_index_property(node, DT_DEVICE_TYPE, &len);
+
+	return type && len == sizeof("memory") && memcmp(type, "memory", sizeof("memory")) == 0;
 }
 
 int dt_memory(unsigned int index, uint64_t *base, uint64_t *size)
 {
 	if (!fdt)
 		return -ENOENT;
-	for (int node = next_memory_node(-1); node >= 0; node = next_memory_node(node)) {
+	for (int node = dt_index_next(-1); node >= 0; node = dt_index_next(node)) {
+		if (!is_memory(node) || !is_okay(node))
+			continue;
 		for (unsigned int i = 0; dt_reg(node, i, base, size) == 0; i++) {
 			if (*size > 0 && index-- == 0)
 				return 0;

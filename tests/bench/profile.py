@@ -4,7 +4,8 @@
 
 Runs the shell image with `bench JOB`, one instruction a block, and prints instructions by function for each
 of the job's n pieces of work. COUNTER is the program of trace_count.c, which adds up the trace while it
-comes: it would fill a disk. Counted is from bench_begin() to bench_end().
+comes: it would fill a disk. Counted is from bench_begin() to bench_end(), of the job `boot` from reset to the
+prompt.
 """
 import bisect
 import os
@@ -26,6 +27,11 @@ def functions(arch, elf):
     return sorted((int(address, 16) & ~1, name) for address, name in found)
 
 
+def bounds(job):
+    """The functions where counting begins and ends."""
+    return ("_start", "shell_run") if job == "boot" else ("bench_begin", "bench_end")
+
+
 def trace(counter, arch, elf, job, options, symbols):
     where = {name: address for address, name in symbols}
     base, end = symbols[0][0], symbols[-1][0]
@@ -41,7 +47,7 @@ def trace(counter, arch, elf, job, options, symbols):
             with open(pipe, "rb") as stream:
                 result = subprocess.run(
                     [counter, *(f"{number:x}" for number in (
-                        base, end - base, where["bench_begin"], where["bench_end"]))],
+                        base, end - base, *(where[name] for name in bounds(job))))],
                     stdin=stream, check=True, capture_output=True, text=True)
     return [(int(address, 16), int(count)) for address, count in
             (line.split() for line in result.stdout.splitlines())]

@@ -19,7 +19,7 @@ PORTABLE = ("virtio", "drivers/virtio")
 
 # What the layers above lib/ get through virtio/port.h, so that a port can provide it otherwise.
 MACHINE_HEADERS = {f"lib/{name}.h" for name in
-                   ("bootargs", "devicetree", "machine", "pages", "timer")}
+                   ("bootargs", "devicetree", "devicetree_index", "machine", "pages", "timer")}
 
 COMMENT_OR_STRING = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.S)
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.M)

@@ -6,9 +6,10 @@
 #include "tests/unit/test.h"
 #include <libfdt.h>
 #include "lib/devicetree.h"
+#include "lib/devicetree_index.h"
 #include "lib/irq.h"
 
-static char blob[16384];
+static char blob[65536];
 
 static void cells(const char *name, const uint32_t *values, unsigned int n)
 {
@@ -117,6 +118,12 @@ static void devices_are_found_in_their_order_unless_disabled(void **state)
 	fdt_end_node(blob);
 	device("f@6", "test", "fail-sss");
 	fdt_end_node(blob);
+	device("g@7", "test", NULL);
+	fdt_property(blob, "status", "okay", 4); /* no NUL */
+	fdt_end_node(blob);
+	device("h@8", "test", NULL);
+	fdt_property(blob, "status", NULL, 0);
+	fdt_end_node(blob);
 	finish();
 	dt_for_each_compatible (node, "test") {
 		assert_in_range(n, 0, 2);
@@ -183,6 +190,13 @@ static void addresses_are_translated_through_every_bus(void **state)
 	CELLS("reg", 0x1004);
 	fdt_end_node(blob);
 	fdt_end_node(blob);
+	fdt_begin_node(blob, "crooked");
+	CELLS("#address-cells", 0, 2);
+	fdt_property(blob, "ranges", NULL, 0);
+	device("f@60", "crooked", NULL);
+	CELLS("reg", 0, 0x60, 1, 1);
+	fdt_end_node(blob);
+	fdt_end_node(blob);
 	fdt_begin_node(blob, "opaque"); /* no ranges: not the CPU's to reach */
 	CELLS("#address-cells", 1);
 	CELLS("#size-cells", 0);
@@ -200,6 +214,7 @@ static void addresses_are_translated_through_every_bus(void **state)
 	assert_int_equal(dt_reg(dt_find_compatible(-1, "inner"), 0, &addr, &size), 0);
 	assert_true(addr == 0x840000004 && size == 0);
 	assert_int_equal(dt_reg(dt_find_compatible(-1, "i2c"), 0, &addr, &size), -EINVAL);
+	assert_int_equal(dt_reg(dt_find_compatible(-1, "crooked"), 0, &addr, &size), -EINVAL);
 }
 
 /* A device at 0x10, with its interrupt at controller @phandle. */
@@ -369,6 +384,174 @@ static void memory_is_every_bank_of_every_node_that_is_okay(void **state)
 	assert_int_equal(dt_memory(3, &base, &size), -ENOENT);
 }
 
+static void a_path_is_followed_name_by_name(void **state)
+{
+	int bus, device_node;
+
+	(void)state;
+	begin();
+	fdt_begin_node(blob, "aliases");
+	fdt_property_string(blob, "serial0", "/bus@1/uart@2");
+	fdt_end_node(blob);
+	fdt_begin_node(blob, "bus@1");
+	fdt_begin_node(blob, "uart@20");
+	fdt_end_node(blob);
+	fdt_begin_node(blob, "uart@2");
+	fdt_end_node(blob);
+	fdt_end_node(blob);
+	fdt_begin_node(blob, "uart");
+	fdt_end_node(blob);
+	finish();
+	bus = dt_find_path("/bus");
+	device_node = dt_find_path("/bus@1/uart@2");
+	assert_string_equal(dt_name(bus), "bus@1");
+	assert_string_equal(dt_name(device_node), "uart@2");
+	assert_int_equal(dt_find_path("//bus//uart@2/"), device_node);
+	assert_string_equal(dt_name(dt_find_path("/bus/uart")), "uart@20"); /* the first */
+	assert_string_equal(dt_name(dt_find_path("/uart")), "uart");
+	assert_int_equal(dt_find_path("serial0"), device_node);
+	assert_int_equal(dt_find_path("/"), 0);
+	assert_true(dt_find_path("/bus@1/uart@") < 0);
+	assert_true(dt_find_path("/bus@1/uart@200") < 0);
+	assert_true(dt_find_path("/bus@1/uart@2/more") < 0);
+	assert_true(dt_find_path("/us@1") < 0);
+	assert_true(dt_find_path("serial1") < 0);
+	assert_true(dt_find_path("") < 0);
+}
+
+static const char *const names[DT_PROPERTIES] = {
+	"compatible",	    "status",		"device_type", "reg",
+	"ranges",	    "#address-cells",	"#size-cells", "interrupts",
+	"interrupt-parent", "#interrupt-cells", "phandle",     "linux,phandle",
+};
+
+/* Properties of any of the names and of others, twice or of an odd size now and then. */
+static void random_properties(uint32_t *seed)
+{
+	static const char *const others[] = {"clocks", "regs", "re", "phandles", "Status", ""};
+
+	for (uint32_t n = test_random(seed) % 6; n > 0; n--) {
+		uint32_t i = test_random(seed) % (DT_PROPERTIES + ARRAY_SIZE(others));
+		fdt32_t value[2] = {cpu_to_fdt32(test_random(seed) % 8), 0};
+		static const int sizes[] = {4, 4, 4, 0, 3, 8};
+
+		fdt_property(blob, i < DT_PROPERTIES ? names[i] : others[i - DT_PROPERTIES], value,
+			     sizes[test_random(seed) % ARRAY_SIZE(sizes)]);
+	}
+}
+
+/* A tree of @nodes nodes, at most six deep, some of whose properties stand where they count for nobody. */
+static void random_tree(uint32_t *seed, unsigned int nodes)
+{
+	static const char *const node_names[] = {"cpu", "cpu@0", "cpu@1", "bus@1", "b@1@2", "bus"};
+	unsigned int depth = 1;
+
+	memset(blob, 0, sizeof(blob));
+	assert_int_equal(fdt_create(blob, sizeof(blob)), 0);
+	assert_int_equal(fdt_finish_reservemap(blob), 0);
+	fdt_begin_node(blob, "");
+	random_properties(seed);
+	for (unsigned int i = 1; i < nodes; i++) {
+		fdt_begin_node(blob, node_names[test_random(seed) % ARRAY_SIZE(node_names)]);
+		random_properties(seed);
+		for (depth++; depth > 1 && test_random(seed) % 6 < depth; depth--) {
+			fdt_end_node(blob);
+			if (test_random(seed) % 4 == 0)
+				random_properties(seed);
+		}
+	}
+	while (depth-- > 0)
+		fdt_end_node(blob);
+	assert_int_equal(fdt_finish(blob), 0);
+	/* Holes that were something once. */
+	(void)fdt_nop_property(blob, 0, names[test_random(seed) % DT_PROPERTIES]);
+	(void)fdt_nop_node(blob, fdt_path_offset(blob, "/cpu@0"));
+}
+
+static void check_node(int node)
+{
+	static const char *const children[] = {"cpu", "cpu@1", "cpu@", "bus", "bu", "b@1"};
+
+	assert_int_equal(dt_index_parent(node), fdt_parent_offset(blob, node));
+	for (unsigned int i = 0; i < DT_PROPERTIES; i++) {
+		int len, want_len;
+		const void *want = fdt_getprop(blob, node, names[i], &want_len);
+
+		assert_ptr_equal(dt_index_property(node, (enum dt_property)i, &len), want);
+		assert_int_equal(len, want_len);
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(children); i++) {
+		assert_int_equal(dt_index_child(node, children[i], strlen(children[i])),
+				 fdt_subnode_offset(blob, node, children[i]));
+	}
+}
+
+/* All that is asked of the table is what libfdt answers. */
+static void check_tree(void)
+{
+	int count = 0;
+	int node = -1;
+
+	assert_int_equal(dt_init(blob), 0);
+	do {
+		int next = fdt_next_node(blob, node, NULL);
+
+		assert_int_equal(dt_index_next(node), next);
+		node = next;
+		if (node >= 0)
+			check_node(node);
+		count++;
+	} while (node >= 0);
+	/* From the other end, and in no order. */
+	for (int offset = (int)fdt_size_dt_struct(blob); offset >= -4; offset -= 4)
+		assert_int_equal(dt_index_parent(offset), fdt_parent_offset(blob, offset));
+	for (uint32_t phandle = 0; phandle < 10; phandle++)
+		assert_int_equal(dt_index_by_phandle(phandle),
+				 fdt_node_offset_by_phandle(blob, phandle));
+	assert_int_equal(dt_index_by_phandle(UINT32_MAX),
+			 fdt_node_offset_by_phandle(blob, UINT32_MAX));
+}
+
+static void the_index_answers_as_libfdt_does(void **state)
+{
+	uint32_t seed = 1;
+
+	(void)state;
+	for (unsigned int i = 0; i < 60; i++) {
+		random_tree(&seed, 1 + test_random(&seed) % 40);
+		check_tree();
+	}
+}
+
+/* Full at the last node, one node short, and far too small. */
+static void a_tree_larger_than_the_index_is_read_all_the_same(void **state)
+{
+	static const unsigned int sizes[] = {DT_INDEX_NODES - 1, DT_INDEX_NODES, DT_INDEX_NODES + 1,
+					     2 * DT_INDEX_NODES};
+	uint32_t seed = 2;
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
+		random_tree(&seed, sizes[i]);
+		check_tree();
+	}
+}
+
+/* Version 16 is that of the specification without a field of the header. */
+static void a_tree_of_an_old_version_is_refused(void **state)
+{
+	(void)state;
+	begin();
+	finish();
+	fdt_set_last_comp_version(blob, 2);
+	fdt_set_version(blob, 15);
+	assert_int_equal(dt_init(blob), -EINVAL);
+	fdt_set_version(blob, 3);
+	assert_int_equal(dt_init(blob), -EINVAL);
+	fdt_set_version(blob, 16);
+	check_tree();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -381,6 +564,10 @@ int main(void)
 		TEST(properties_of_the_wrong_kind_are_absent),
 		TEST(the_command_line_is_that_of_chosen),
 		TEST(memory_is_every_bank_of_every_node_that_is_okay),
+		TEST(a_path_is_followed_name_by_name),
+		TEST(the_index_answers_as_libfdt_does),
+		TEST(a_tree_larger_than_the_index_is_read_all_the_same),
+		TEST(a_tree_of_an_old_version_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("devicetree", tests, NULL, NULL);
