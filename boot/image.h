@@ -12,6 +12,7 @@ extern char text_end[], rodata_start[], data_start[];
 extern char main_guard[], main_stack_bottom[], main_stack_top[];
 extern char irq_guard[], irq_stack_bottom[], irq_stack_top[];
 extern char fault_guard[], fault_stack_bottom[], fault_stack_top[];
+extern char mmu_tables_start[], mmu_tables_end[];
 extern void (*init_array_start[])(void);
 extern void (*init_array_end[])(void);
 

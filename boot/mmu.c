@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Fills the translation tables (long descriptors: ARM DDI 0406C B3.6, DDI 0487 D8.3). Tables
- * come from a static pool, are never given back, and a valid entry is never changed: so a map may
+ * come from a part of the image, are never given back, and a valid entry is never changed: so a map may
  * grow while the MMU is on without any TLB maintenance. Most of this runs before the MMU is on as
  * well, when memory behaves like a device: no unaligned accesses, no C library.
  */
 #include <errno.h>
 #include <arch/barrier.h>
+#include "boot/image.h"
 #include "boot/mmu.h"
 
-/*
- * Enough for the root, RAM in three banks with odd ends, image and device tree, and 40 devices
- * in regions of 2 MiB of their own, some of them above 4 GiB.
- */
-#define MMU_TABLES    64
 #define TABLE_ENTRIES 512
 #define LAST_LEVEL    3
 #define ENTRY_BITS    9
@@ -39,9 +35,7 @@ union descriptor {
 	uint32_t half[2];
 };
 
-/* In .bss, so a fresh table is all zero, that is, invalid. The first is the root. */
-static union descriptor tables[MMU_TABLES][TABLE_ENTRIES] __attribute__((aligned(PAGE_SIZE)));
-static unsigned int tables_used = 1;
+static unsigned int tables_used; /* of those at mmu_tables_start; the first is the root */
 
 static uint64_t attributes_of(enum mmu_type type)
 {
@@ -72,12 +66,33 @@ static void write_descriptor(union descriptor *entry, uint64_t value)
 	half[0] = (uint32_t)value;
 }
 
+/* A table of invalid entries, or NULL. Nobody has looked at its memory before: what a loader left of it in the cache
+ * goes first. */
+static union descriptor *new_table(void)
+{
+	char *table = mmu_tables_start + tables_used * PAGE_SIZE;
+
+	if (table == mmu_tables_end)
+		return NULL;
+	tables_used++;
+	cache_invalidate_range(table, table + PAGE_SIZE);
+	clear_range(table, table + PAGE_SIZE);
+	return (union descriptor *)table;
+}
+
+static union descriptor *root_table(void)
+{
+	return tables_used ? (union descriptor *)mmu_tables_start : new_table();
+}
+
 static union descriptor *next_table(union descriptor *entry)
 {
 	if (!(entry->value & DESC_VALID)) {
-		if (tables_used == MMU_TABLES)
+		const union descriptor *table = new_table();
+
+		if (!table)
 			return NULL;
-		write_descriptor(entry, (uintptr_t)tables[tables_used++] | DESC_VALID | DESC_TABLE);
+		write_descriptor(entry, (uintptr_t)table | DESC_VALID | DESC_TABLE);
 	}
 	return (union descriptor *)(uintptr_t)(entry->value & DESC_ADDRESS);
 }
@@ -90,38 +105,53 @@ static bool leaf_fits(unsigned int level, uint64_t start, uint64_t end)
 	return level > 0 && !(start & (size - 1)) && end - start >= size;
 }
 
-/* Whether a valid @entry of @level ends the walk. */
-static bool is_leaf(const union descriptor *entry, unsigned int level)
+/* Whether the walk for [@start, @end) ends at @entry of @level: as it is, or because it can. */
+static bool is_leaf(const union descriptor *entry, unsigned int level, uint64_t start, uint64_t end)
 {
-	return level == LAST_LEVEL || !(entry->value & DESC_TABLE);
+	if (entry->value & DESC_VALID)
+		return level == LAST_LEVEL || !(entry->value & DESC_TABLE);
+	return leaf_fits(level, start, end);
 }
 
-/* Maps the largest piece at @start, and moves @start behind it. */
-static int map_piece(uint64_t *start, uint64_t end, uint64_t attributes)
+/* Walks to the table with the largest piece at @start. Returns its level, or -ENOMEM. */
+static int find_table(uint64_t start, uint64_t end, union descriptor **table)
 {
-	union descriptor *table = tables[0];
+	unsigned int level = FIRST_LEVEL;
+	union descriptor *entry;
 
-	for (unsigned int level = FIRST_LEVEL;; level++) {
-		uint64_t size = BIT_ULL(level_shift(level));
-		union descriptor *entry = &table[(*start / size) % TABLE_ENTRIES];
-		uint64_t leaf = ALIGN_DOWN(*start, size) | attributes | DESC_VALID |
-				(level == LAST_LEVEL ? DESC_TABLE : 0);
-
-		if (entry->value & DESC_VALID && is_leaf(entry, level)) {
-			if (entry->value != leaf)
-				return -EBUSY;
-			*start = ALIGN_DOWN(*start, size) + size;
-			return 0;
-		}
-		if (!(entry->value & DESC_VALID) && leaf_fits(level, *start, end)) {
-			write_descriptor(entry, leaf);
-			*start += size;
-			return 0;
-		}
-		table = next_table(entry);
-		if (!table)
-			return -ENOMEM;
+	for (*table = root_table(); *table; level++) {
+		entry = *table + (start >> level_shift(level)) % TABLE_ENTRIES;
+		if (is_leaf(entry, level, start, end))
+			return (int)level;
+		*table = next_table(entry);
 	}
+	return -ENOMEM;
+}
+
+/* Maps from @start on as many pieces of one size as lie in one table, and moves @start behind them. */
+static int map_run(uint64_t *start, uint64_t end, uint64_t attributes)
+{
+	union descriptor *table, *entry;
+	int level = find_table(*start, end, &table);
+	uint64_t size, leaf;
+
+	if (level < 0)
+		return level;
+	size = BIT_ULL(level_shift((unsigned int)level));
+	entry = table + *start / size % TABLE_ENTRIES;
+	leaf = ALIGN_DOWN(*start, size) | attributes | DESC_VALID |
+	       (level == LAST_LEVEL ? DESC_TABLE : 0);
+	do {
+		if (!(entry->value & DESC_VALID))
+			write_descriptor(entry, leaf);
+		else if (entry->value != leaf)
+			return -EBUSY;
+		*start = ALIGN_DOWN(*start, size) + size;
+		leaf += size;
+		entry++;
+	} while (entry < table + TABLE_ENTRIES && *start < end &&
+		 is_leaf(entry, (unsigned int)level, *start, end));
+	return 0;
 }
 
 int mmu_map(uint64_t start, uint64_t end, enum mmu_type type)
@@ -134,7 +164,7 @@ int mmu_map(uint64_t start, uint64_t end, enum mmu_type type)
 	start = ALIGN_DOWN(start, PAGE_SIZE);
 	end = ALIGN_UP(end, PAGE_SIZE);
 	while (!err && start < end)
-		err = map_piece(&start, end, attributes);
+		err = map_run(&start, end, attributes);
 	/* The new entries reach the table walker before the first access through them. */
 	__asm__ volatile("dsb ishst\n\tisb" ::: "memory");
 	return err;
@@ -147,5 +177,10 @@ uint64_t mmu_limit(void)
 
 uint64_t mmu_root(void)
 {
-	return (uintptr_t)tables[0];
+	return (uintptr_t)mmu_tables_start;
+}
+
+const void *mmu_used_end(void)
+{
+	return mmu_tables_start + tables_used * PAGE_SIZE;
 }

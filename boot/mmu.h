@@ -31,8 +31,9 @@ int mmu_map(uint64_t start, uint64_t end, enum mmu_type type);
 /* The first address that cannot be mapped. */
 uint64_t mmu_limit(void);
 
-/* The root table, for cpu_mmu_on(). */
+/* The root table, for cpu_mmu_on(), and the end of the tables that are in use. */
 uint64_t mmu_root(void);
+const void *mmu_used_end(void);
 
 /* --- <arch>/cpu.c ------------------------------------------------------------------------ */
 
@@ -49,5 +50,8 @@ void cpu_mmu_on(uint64_t root);
 
 /* Drops the data cache's lines of [@start, @end), which was written with the cache off. */
 void cache_invalidate_range(const void *start, const void *end);
+
+/* Fills [@start, @end), on boundaries of 16 bytes, with zeroes; also where memory behaves like a device. */
+void clear_range(void *start, void *end);
 
 #endif

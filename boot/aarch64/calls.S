@@ -26,7 +26,7 @@ semihosting_trap:
 	hlt	#0xf000
 	ret
 
-/* Runs before .bss and the stack exist, and at any address. */
+/* These two run before .bss and the stack exist; the first at any address too. */
 	.section .head, "ax"
 	.global	cache_invalidate_range
 	.type	cache_invalidate_range, %function
@@ -37,11 +37,41 @@ cache_invalidate_range:
 	lsl	x2, x3, x2
 	sub	x3, x2, #1
 	bic	x0, x0, x3
+	sub	x3, x1, x2, lsl #2	/* up to here there are four lines to go */
+	b	2f
 1:	dc	ivac, x0
 	add	x0, x0, x2
-	cmp	x0, x1
-	b.lo	1b
+	dc	ivac, x0
+	add	x0, x0, x2
+	dc	ivac, x0
+	add	x0, x0, x2
+	dc	ivac, x0
+	add	x0, x0, x2
+2:	cmp	x0, x3
+	b.ls	1b
+	b	4f
+3:	dc	ivac, x0
+	add	x0, x0, x2
+4:	cmp	x0, x1
+	b.lo	3b
 	dsb	sy
+	ret
+
+	.global	clear_range
+	.type	clear_range, %function
+clear_range:
+	sub	x3, x1, #64		/* up to here there are 64 bytes to go */
+	b	2f
+1:	stp	xzr, xzr, [x0], #16
+	stp	xzr, xzr, [x0], #16
+	stp	xzr, xzr, [x0], #16
+	stp	xzr, xzr, [x0], #16
+2:	cmp	x0, x3
+	b.ls	1b
+	b	4f
+3:	stp	xzr, xzr, [x0], #16
+4:	cmp	x0, x1
+	b.lo	3b
 	ret
 
 	.section .note.GNU-stack, "", %progbits

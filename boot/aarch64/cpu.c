@@ -54,7 +54,7 @@ void cpu_mmu_on(uint64_t root)
 		SCTLR_RES1 | SCTLR_MMU | SCTLR_DCACHE | SCTLR_SP_ALIGN | SCTLR_ICACHE | SCTLR_WXN;
 
 	/* All since reset was written past the cache: no line of it may be older than memory. */
-	cache_invalidate_range(image_start, image_end);
+	cache_invalidate_range(image_start, mmu_used_end());
 	__asm__ volatile("msr mair_el1, %0\n\t"
 			 "msr tcr_el1, %1\n\t"
 			 "msr ttbr0_el1, %2\n\t"

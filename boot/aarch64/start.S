@@ -151,9 +151,9 @@ from_el1:
 	b.hs	4f
 3:	mov	x19, #0
 4:
-	/* Whatever a loader left in the cache must not be written back over us. */
+	/* Whatever a loader left in the cache must not be written back over us. (mmu.c does the tables.) */
 	ldr	x0, =image_start
-	ldr	x1, =image_end
+	ldr	x1, =mmu_tables_start
 	bl	cache_invalidate_range
 
 	/*
@@ -206,9 +206,7 @@ relocate_down:
 at_link_address:
 	ldr	x0, =bss_start
 	ldr	x1, =bss_end
-1:	stp	xzr, xzr, [x0], #16
-	cmp	x0, x1
-	b.lo	1b
+	bl	clear_range
 
 	/* Threads run on SP_EL0, so that every exception finds the IRQ stack in SP_EL1. */
 	msr	spsel, #1

@@ -35,7 +35,7 @@ semihosting_trap:
 	.inst	0xe10f0070		/* hlt 0xf000 */
 	bx	lr
 
-/* Runs before .bss and the stack exist, and at any address. */
+/* These two run before .bss and the stack exist; the first at any address too. */
 	.section .head, "ax"
 	.arm
 	.global	cache_invalidate_range
@@ -47,11 +47,47 @@ cache_invalidate_range:
 	lsl	r2, r3, r2
 	sub	r3, r2, #1
 	bic	r0, r0, r3
+	sub	r3, r1, r2, lsl #2	/* up to here there are four lines to go */
+	b	2f
 1:	mcr	p15, 0, r0, c7, c6, 1	/* DCIMVAC */
 	add	r0, r0, r2
-	cmp	r0, r1
-	blo	1b
+	mcr	p15, 0, r0, c7, c6, 1
+	add	r0, r0, r2
+	mcr	p15, 0, r0, c7, c6, 1
+	add	r0, r0, r2
+	mcr	p15, 0, r0, c7, c6, 1
+	add	r0, r0, r2
+2:	cmp	r0, r3
+	bls	1b
+	b	4f
+3:	mcr	p15, 0, r0, c7, c6, 1
+	add	r0, r0, r2
+4:	cmp	r0, r1
+	blo	3b
 	dsb
+	bx	lr
+
+	.global	clear_range
+	.type	clear_range, %function
+clear_range:
+	mov	r2, #0
+	mov	r3, #0
+	sub	ip, r1, #64		/* up to here there are 64 bytes to go */
+	b	2f
+1:	strd	r2, r3, [r0], #8
+	strd	r2, r3, [r0], #8
+	strd	r2, r3, [r0], #8
+	strd	r2, r3, [r0], #8
+	strd	r2, r3, [r0], #8
+	strd	r2, r3, [r0], #8
+	strd	r2, r3, [r0], #8
+	strd	r2, r3, [r0], #8
+2:	cmp	r0, ip
+	bls	1b
+	b	4f
+3:	strd	r2, r3, [r0], #8
+4:	cmp	r0, r1
+	blo	3b
 	bx	lr
 
 	.section .note.GNU-stack, "", %progbits

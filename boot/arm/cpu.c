@@ -48,7 +48,7 @@ void cpu_mmu_on(uint64_t root)
 		SCTLR_RES1 | SCTLR_MMU | SCTLR_DCACHE | SCTLR_BRANCH | SCTLR_ICACHE | SCTLR_WXN;
 
 	/* All since reset was written past the cache: no line of it may be older than memory. */
-	cache_invalidate_range(image_start, image_end);
+	cache_invalidate_range(image_start, mmu_used_end());
 	__asm__ volatile("mcr p15, 0, %2, c2, c0, 2\n\t"  /* TTBCR */
 			 "isb\n\t"			  /* from here on TTBR0 has 64 bits */
 			 "mcr p15, 0, %1, c10, c2, 0\n\t" /* MAIR0 */

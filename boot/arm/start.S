@@ -183,9 +183,9 @@ from_svc:
 	bhs	4f
 3:	mov	r4, #0
 4:
-	/* Whatever a loader left in the cache must not be written back over us. */
+	/* Whatever a loader left in the cache must not be written back over us. (mmu.c does the tables.) */
 	ldr	r0, =image_start
-	ldr	r1, =image_end
+	ldr	r1, =mmu_tables_start
 	bl	cache_invalidate_range
 
 	/*
@@ -241,11 +241,7 @@ relocate_down:
 at_link_address:
 	ldr	r0, =bss_start
 	ldr	r1, =bss_end
-	mov	r2, #0
-	mov	r3, #0
-1:	stmia	r0!, {r2, r3}
-	cmp	r0, r1
-	blo	1b
+	bl	clear_range
 
 	/* Interrupts have their stack, and all modes of faults share one. */
 	ldr	r0, =fault_stack_top

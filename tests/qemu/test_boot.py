@@ -113,6 +113,23 @@ def test_memory_size(lab, arch, mib, end, image):
     machine.poweroff()
 
 
+def test_memory_need_not_be_clear(lab, arch):
+    """QEMU's RAM begins as zeroes; that of a machine holds whatever was there. Filled is what a flat image
+    does not bring along: .bss, stacks, translation tables, and the first part of the heap."""
+    nm = subprocess.run([NM[arch.arch], image_path(arch.arch)], check=True, timeout=60, capture_output=True,
+                        text=True).stdout
+    start = int(re.search(r"^([0-9a-f]+) . bss_start$", nm, re.M)[1], 16)
+    garbage = lab.file("garbage", host.random_bytes(8 << 20, "garbage"))
+    data = host.random_bytes(1 << 20, "disk")
+    disk = lab.file("disk.img", data)
+    machine = lab.boot(arch, "-device", f"loader,file={garbage},addr={start:#x},force-raw=on",
+                       "-drive", f"file={disk},format=raw,if=none,id=d",
+                       "-device", "virtio-blk-device,drive=d", "-device", "virtio-rng-device",
+                       "-device", "virtio-net-device", image="bin")
+    assert machine.run("blk sum 0") == host.crc_line(data) + "\n"
+    assert machine.poweroff() == ""
+
+
 def test_secondary_cpus_stay_off(lab, platform):
     machine = lab.boot(platform, smp=4)
     assert machine.run("lsdev") == "no devices\n"
