@@ -221,17 +221,26 @@ $(B)/s390x/bigendian: $(BIG_ENDIAN_SOURCES:%.c=$(B)/s390x/obj/%.o)
 	@echo "  LD      $@"
 	@s390x-linux-gnu-gcc -static -o $@ $^
 
+# What Armv7 has in assembly, under qemu-user.
+ARM_RUN := 'qemu-arm $(B)/arm/arm_memset'
+
+$(B)/arm/arm_memset: tests/unit/arm_memset.c lib/arch/arm/memset.S Makefile | deps
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(CROSS_arm)gcc -std=gnu11 -O2 -g -fno-builtin $(WARNINGS) -march=armv7-a+simd -mfloat-abi=hard \
+		--specs=rdimon.specs -Wl,-z,noexecstack -I. -o $@ $(filter %.c %.S,$^)
+
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 2 ? 2 : n > 8 ? 8 : n + 1)))
 
 .PHONY: test
-test: all $(UNIT_TESTS) $(B)/s390x/bigendian | deps ## run all tests; the last line is "N passed, N failed"
+test: all $(UNIT_TESTS) $(B)/s390x/bigendian $(B)/arm/arm_memset | deps ## run all tests; the last line is "N passed, N failed"
 	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) --pytest tests/qemu \
 		--pytest-args='$(PYTEST_ARGS)' --alone '$(BENCH_COUNT)' $(FUZZ_SHORT) $(UNIT_TESTS) \
-		$(BIG_ENDIAN_RUN)
+		$(BIG_ENDIAN_RUN) $(ARM_RUN)
 
 .PHONY: test-unit
-test-unit: $(UNIT_TESTS) $(B)/s390x/bigendian | deps ## run the unit tests alone (host, ASan and UBSan)
-	@$(PYTHON) tests/check/run_tests.py --workers $(JOBS) $(UNIT_TESTS) $(BIG_ENDIAN_RUN)
+test-unit: $(UNIT_TESTS) $(B)/s390x/bigendian $(B)/arm/arm_memset | deps ## run the unit tests alone (host, ASan and UBSan)
+	@$(PYTHON) tests/check/run_tests.py --workers $(JOBS) $(UNIT_TESTS) $(BIG_ENDIAN_RUN) $(ARM_RUN)
 
 .PHONY: test-qemu
 test-qemu: all | deps ## run the QEMU tests alone (PYTEST_ARGS='-k blk' chooses)
