@@ -77,7 +77,7 @@ image_sources = $(sort $(wildcard boot/*.c boot/$(1)/*.[cS] lib/*.c lib/arch/$(1
 image_objects = $(patsubst %,$(B)/$(1)/obj/%.o,$(basename $(call image_sources,$(1))))
 
 # The same sources for unit tests on the host, without what needs the bare machine.
-BARE_ONLY    := $(wildcard lib/arch/*/*.c)
+BARE_ONLY    := $(wildcard lib/snprintf.c lib/arch/*/*.c)
 HOST_SHIPPED := $(sort $(filter-out $(BARE_ONLY),$(wildcard lib/*.c virtio/*.c drivers/virtio/*.c \
 	$(patsubst %,apps/shell/%.c,parse lineedit inet netclient hexdump))))
 HOST_SUPPORT := $(wildcard tests/unit/port_host.c tests/unit/vq_model.c tests/unit/recovery_rig.c \

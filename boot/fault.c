@@ -6,8 +6,8 @@
  */
 #include "boot/boot.h"
 #include "boot/fault.h"
-#include "boot/format.h"
 #include "boot/image.h"
+#include "lib/format.h"
 #include "lib/irq.h"
 #include "lib/tty.h"
 #include <arch/cpu.h>
@@ -36,7 +36,7 @@ void fault_print(const char *fmt, ...)
 	size_t len;
 
 	va_start(args, fmt);
-	len = format_text(line, sizeof(line) - 2, fmt, args);
+	len = MIN(format_text(line, sizeof(line) - 2, fmt, args), sizeof(line) - 3);
 	va_end(args);
 	line[len++] = '\r';
 	line[len++] = '\n';

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The formatter of fault reports: one pass over the format, one specification at a time. Numbers
- * are taken as 64 bits and printed by shifts and a division by ten.
+ * The formatter: one pass over the format, one specification at a time. Numbers are taken as 64 bits.
  */
-#include "boot/format.h"
+#include "lib/format.h"
 
 #define DIGITS_MAX 20 /* of a 64-bit number, in decimal */
 
 struct output {
 	char *buf;
-	size_t size, len;
+	size_t size, len; /* @len: of all that was put, in the buffer or not */
 };
 
 struct spec {
@@ -21,7 +20,8 @@ struct spec {
 static void put(struct output *out, char c)
 {
 	if (out->len + 1 < out->size)
-		out->buf[out->len++] = c;
+		out->buf[out->len] = c;
+	out->len++;
 }
 
 static void put_padded(struct output *out, const struct spec *spec, const char *text, int len)
@@ -113,6 +113,10 @@ static const char *parse_spec(const char *fmt, struct spec *spec, va_list *args)
 			spec->left = true;
 	}
 	fmt = parse_count(fmt, &spec->width, args);
+	if (spec->width < 0) { /* from a '*' */
+		spec->left = true;
+		spec->width = -spec->width;
+	}
 	if (*fmt == '.') {
 		spec->precision = 0;
 		fmt = parse_count(fmt + 1, &spec->precision, args);
@@ -173,6 +177,7 @@ size_t format_text(char *buf, size_t size, const char *fmt, va_list args)
 		put_conversion(&out, *fmt++, &spec, &rest);
 	}
 	va_end(rest);
-	buf[out.len] = 0;
+	if (size > 0)
+		buf[MIN(out.len, size - 1)] = 0;
 	return out.len;
 }
