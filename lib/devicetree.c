@@ -251,7 +251,7 @@ int dt_interrupt(int node, unsigned int index, struct dt_irq *irq)
 const char *dt_string(int node, const char *property)
 {
 	int len = 0;
-	const void *value = fdt ? fdt_getprop(fdt, node, property, &len) : NULL;
+	const void *value = fdt ? dt_index_named(node, property, &len) : NULL;
 
 	return as_string(value, len);
 }
@@ -259,7 +259,7 @@ const char *dt_string(int node, const char *property)
 uint32_t dt_u32(int node, const char *property, uint32_t fallback)
 {
 	int len = 0;
-	const fdt32_t *cell = fdt ? fdt_getprop(fdt, node, property, &len) : NULL;
+	const fdt32_t *cell = fdt ? dt_index_named(node, property, &len) : NULL;
 
 	return cell && len == sizeof(*cell) ? fdt32_ld(cell) : fallback;
 }

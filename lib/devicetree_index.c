@@ -17,6 +17,9 @@ static const char *const property_names[DT_PROPERTIES] = {
 	[DT_INTERRUPT_CELLS] = "#interrupt-cells",
 	[DT_PHANDLE] = "phandle",
 	[DT_LINUX_PHANDLE] = "linux,phandle",
+	[DT_BOOTARGS] = "bootargs",
+	[DT_STDOUT_PATH] = "stdout-path",
+	[DT_METHOD] = "method",
 };
 
 /* @parent is an index, -1 in the root. A property is an offset in the structure block, like a node, and 0 where
@@ -47,23 +50,24 @@ static struct {
 	enum dt_property property;
 } memo[MEMO_ENTRIES];
 
-/* DT_PROPERTIES where the name is none of ours. */
-static enum dt_property look_up_name(int place)
+/* DT_PROPERTIES where @name is none of ours, or NULL. */
+static enum dt_property look_up_name(const char *name)
 {
-	const char *name = fdt_string(table.fdt, place);
 	unsigned int i = 0;
 
-	while (name && i < DT_PROPERTIES && strcmp(name, property_names[i]) != 0)
+	/* Most differ in their first letter, which saves the call. */
+	while (name && i < DT_PROPERTIES &&
+	       (*name != *property_names[i] || strcmp(name, property_names[i]) != 0))
 		i++;
 	return name ? (enum dt_property)i : DT_PROPERTIES;
 }
 
-static enum dt_property property_named(int place)
+static enum dt_property property_at(int place)
 {
 	unsigned int i = (unsigned int)place % MEMO_ENTRIES;
 
 	if (memo[i].place != place + 1) {
-		memo[i].property = look_up_name(place);
+		memo[i].property = look_up_name(fdt_string(table.fdt, place));
 		memo[i].place = place + 1;
 	}
 	return memo[i].property;
@@ -76,7 +80,7 @@ static void add_property(struct node *node, int offset)
 	enum dt_property i = DT_PROPERTIES;
 
 	if (property)
-		i = property_named((int)fdt32_ld(&property->nameoff));
+		i = property_at((int)fdt32_ld(&property->nameoff));
 	if (i < DT_PROPERTIES && !node->properties[i])
 		node->properties[i] = (uint32_t)offset;
 }
@@ -199,6 +203,14 @@ const void *dt_index_property(int node, enum dt_property property, int *len)
 
 	return index >= 0 ? property_of(index, property, len)
 			  : fdt_getprop(table.fdt, node, property_names[property], len);
+}
+
+const void *dt_index_named(int node, const char *name, int *len)
+{
+	enum dt_property property = look_up_name(name);
+
+	return property < DT_PROPERTIES ? dt_index_property(node, property, len)
+					: fdt_getprop(table.fdt, node, name, len);
 }
 
 /* The phandle of entry @index, or 0. */

@@ -13,7 +13,7 @@
 
 #define DT_INDEX_NODES 256 /* QEMU's virt has about 70 */
 
-/* The properties that are looked for in more than one node. */
+/* The properties that the table holds: those that are looked for in many nodes, and what the boot reads. */
 enum dt_property {
 	DT_COMPATIBLE,
 	DT_STATUS,
@@ -27,6 +27,9 @@ enum dt_property {
 	DT_INTERRUPT_CELLS,
 	DT_PHANDLE,
 	DT_LINUX_PHANDLE,
+	DT_BOOTARGS,
+	DT_STDOUT_PATH,
+	DT_METHOD,
 	DT_PROPERTIES
 };
 
@@ -43,5 +46,8 @@ int dt_index_child(int parent, const char *name, size_t len);
 
 /* The value of a property of @node and its length in bytes; NULL where it is absent. */
 const void *dt_index_property(int node, enum dt_property property, int *len);
+
+/* The same of any property. */
+const void *dt_index_named(int node, const char *name, int *len);
 
 #endif

@@ -423,6 +423,7 @@ static const char *const names[DT_PROPERTIES] = {
 	"compatible",	    "status",		"device_type", "reg",
 	"ranges",	    "#address-cells",	"#size-cells", "interrupts",
 	"interrupt-parent", "#interrupt-cells", "phandle",     "linux,phandle",
+	"bootargs",	    "stdout-path",	"method",
 };
 
 /* Properties of any of the names and of others, twice or of an odd size now and then. */
@@ -479,7 +480,10 @@ static void check_node(int node)
 
 		assert_ptr_equal(dt_index_property(node, (enum dt_property)i, &len), want);
 		assert_int_equal(len, want_len);
+		assert_ptr_equal(dt_index_named(node, names[i], &len), want);
+		assert_int_equal(len, want_len);
 	}
+	assert_ptr_equal(dt_index_named(node, "regs", NULL), fdt_getprop(blob, node, "regs", NULL));
 	for (unsigned int i = 0; i < ARRAY_SIZE(children); i++) {
 		assert_int_equal(dt_index_child(node, children[i], strlen(children[i])),
 				 fdt_subnode_offset(blob, node, children[i]));
