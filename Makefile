@@ -73,7 +73,7 @@ $(B)/third_party/%/stamp: .ci/third_party.sh .ci/debian_download.sh | deps
 
 # Everything for an image of architecture $(1).
 image_sources = $(sort $(wildcard boot/*.c boot/$(1)/*.[cS] lib/*.c lib/arch/$(1)/*.[cS] \
-	drivers/*/*.c virtio/*.c ports/bare/*.c apps/shell/*.c))
+	drivers/*/*.c virtio/*.c ports/bare/*.c apps/shell/*.c apps/bench/bench*.c))
 image_objects = $(patsubst %,$(B)/$(1)/obj/%.o,$(basename $(call image_sources,$(1))))
 
 # The same sources for unit tests on the host, without what needs the bare machine.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* bench boot: when each step of the boot was over, in ns since reset, by the generic timer's counter. */
 #include <inttypes.h>
-#include "apps/shell/bench.h"
+#include "apps/bench/bench.h"
 #include "lib/machine.h"
 #include "lib/timer.h"
 

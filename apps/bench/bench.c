@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <arch/pmu.h>
-#include "apps/shell/bench.h"
+#include "apps/bench/bench.h"
 #include "lib/irq.h"
 #include "lib/timer.h"
 #include "virtio/virtio_mmio.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* bench rng: reads of entropy, one after the other. */
 #include <errno.h>
-#include "apps/shell/bench.h"
+#include "apps/bench/bench.h"
 #include "drivers/virtio/virtio_rng.h"
 #include "lib/pages.h"
 

@@ -4,8 +4,8 @@
  * commands `bench ...` put their work between bench_begin() and bench_end(), which prints one line:
  * the command as it was given, and the figures.
  */
-#ifndef APPS_SHELL_BENCH_H
-#define APPS_SHELL_BENCH_H
+#ifndef APPS_BENCH_BENCH_H
+#define APPS_BENCH_BENCH_H
 
 #include "apps/shell/commands.h"
 

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include "apps/shell/bench.h"
+#include "apps/bench/bench.h"
 #include "lib/timer.h"
 
 #define PERIOD_NS (200 * NSEC_PER_USEC)

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "apps/shell/bench.h"
+#include "apps/bench/bench.h"
 #include "apps/shell/inet.h"
 #include "drivers/virtio/virtio_net.h"
 #include "lib/timer.h"
