@@ -30,8 +30,10 @@ export PYTHONDONTWRITEBYTECODE := 1
 .PHONY: image
 image: $(B)/$(ARCH)/vireo.elf $(B)/$(ARCH)/vireo.bin ## build the shell image of ARCH (arm, aarch64); the default
 
+# vireo: the shell. bench: its bench commands alone.
+PROGRAMS := vireo bench
 .PHONY: all
-all: $(foreach a,$(ARCHS),$(B)/$(a)/vireo.elf $(B)/$(a)/vireo.bin) ## build the images of both architectures
+all: $(foreach a,$(ARCHS),$(foreach p,$(PROGRAMS),$(B)/$(a)/$(p).elf $(B)/$(a)/$(p).bin)) ## build the images of both architectures: the shell (vireo), and bench
 
 .PHONY: help
 help: ## list the targets
@@ -71,10 +73,15 @@ $(B)/third_party/%/stamp: .ci/third_party.sh .ci/debian_download.sh | deps
 
 # --- sources -------------------------------------------------------------------------------
 
-# Everything for an image of architecture $(1).
-image_sources = $(sort $(wildcard boot/*.c boot/$(1)/*.[cS] lib/*.c lib/arch/$(1)/*.[cS] \
-	drivers/*/*.c virtio/*.c ports/bare/*.c apps/shell/*.c apps/bench/bench*.c))
-image_objects = $(patsubst %,$(B)/$(1)/obj/%.o,$(basename $(call image_sources,$(1))))
+# Everything for a program on architecture $(1), and what each has of its own. The bench image is offered
+# the whole shell but its list of commands; the linker takes what it uses.
+image_sources  = $(sort $(wildcard boot/*.c boot/$(1)/*.[cS] lib/*.c lib/arch/$(1)/*.[cS] \
+	drivers/*/*.c virtio/*.c ports/bare/*.c))
+SOURCES_vireo := $(wildcard apps/shell/*.c apps/bench/bench*.c)
+SOURCES_bench := $(wildcard apps/bench/*.c) \
+	$(filter-out apps/shell/main.c apps/shell/tables.c,$(wildcard apps/shell/*.c))
+# The objects of program $(2).
+image_objects  = $(patsubst %,$(B)/$(1)/obj/%.o,$(basename $(call image_sources,$(1)) $(SOURCES_$(2))))
 
 # The same sources for unit tests on the host, without what needs the bare machine.
 BARE_ONLY    := $(wildcard lib/snprintf.c lib/arch/*/*.c)
@@ -140,16 +147,20 @@ $(B)/$(1)/obj/%.o: %.S Makefile | deps
 	@echo "  AS      $(1) $$<"
 	@$(CROSS_$(1))gcc $(CFLAGS_$(1)) -Wa,--debug-prefix-map=$(CURDIR)=. -MMD -MP -c $$< -o $$@
 
-$(B)/$(1)/vireo.elf: $(call image_objects,$(1)) linker.ld $(call third_party,$(1))/stamp
-	@echo "  LD      $$@"
-	@$(CROSS_$(1))gcc $(LDFLAGS_$(1)) -Wl,-Map=$$(@:.elf=.map) -o $$@ $$(filter %.o,$$^) \
-		-L$(call third_party,$(1))/lib $(LDLIBS)
-
-$(B)/$(1)/vireo.bin: $(B)/$(1)/vireo.elf
+$(B)/$(1)/%.bin: $(B)/$(1)/%.elf
 	@echo "  BIN     $$@"
 	@$(CROSS_$(1))objcopy -O binary $$< $$@
 endef
 $(foreach a,$(ARCHS),$(eval $(call image_rules,$(a))))
+
+# $(1): the architecture, $(2): the program, $(3): its objects.
+define program_rule
+$(B)/$(1)/$(2).elf: $(3) linker.ld $(call third_party,$(1))/stamp
+	@echo "  LD      $$@"
+	@$(CROSS_$(1))gcc $(LDFLAGS_$(1)) -Wl,-Map=$$(@:.elf=.map) -o $$@ $$(filter %.o,$$^) \
+		-L$(call third_party,$(1))/lib $(LDLIBS)
+endef
+$(foreach a,$(ARCHS),$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(a),$(p),$(call image_objects,$(a),$(p))))))
 
 # --- run and debug -------------------------------------------------------------------------
 
@@ -353,14 +364,9 @@ endif
 
 # What the machine allows: a bare loop on the boot code and lib/, with nothing of virtio/ or its drivers.
 floor_sources = $(filter boot/% lib/% drivers/irqchip/% drivers/serial/% drivers/timer/% \
-	apps/shell/parse.c ports/bare/stack_protector.c,$(call image_sources,$(1))) \
+	ports/bare/stack_protector.c,$(call image_sources,$(1))) apps/shell/parse.c \
 	$(wildcard tests/bench/floor/*.c)
-define floor_rule
-$(B)/$(1)/floor.elf: $(patsubst %,$(B)/$(1)/obj/%.o,$(basename $(call floor_sources,$(1)))) linker.ld
-	@echo "  LD      $$@"
-	@$(CROSS_$(1))gcc $(LDFLAGS_$(1)) -o $$@ $$(filter %.o,$$^) -L$(call third_party,$(1))/lib $(LDLIBS)
-endef
-$(foreach a,$(ARCHS),$(eval $(call floor_rule,$(a))))
+$(foreach a,$(ARCHS),$(eval $(call program_rule,$(a),floor,$(patsubst %,$(B)/$(a)/obj/%.o,$(basename $(call floor_sources,$(a)))))))
 
 .PHONY: floor
 floor: $(ARCHS:%=$(B)/%/floor.elf) ## build the images that measure what the machine allows (tests/bench/floor)
@@ -520,7 +526,7 @@ check-size: $(B)/arm/vireo.elf
 
 .PHONY: size
 size: all ## show the images' sizes by folder; fails above the bound of 160 KiB (arm, text + rodata)
-	@$(PYTHON) tests/check/size.py $(B)/aarch64/vireo.map
+	@$(PYTHON) tests/check/size.py $(ARCHS:%=$(B)/%/bench.map) $(B)/aarch64/vireo.map
 	@$(PYTHON) tests/check/size.py --limit $(SIZE_LIMIT) $(B)/arm/vireo.map
 
 # --- editors, cleaning ----------------------------------------------------------------------
@@ -531,7 +537,7 @@ json_entry = {"directory": "$(CURDIR)", "file": "$(1)", "command": "$(2) -c $(1)
 .PHONY: compile_commands.json
 compile_commands.json: | deps ## for editors: how each file is compiled (for ARCH)
 	$(file >$@.tmp,[)
-	$(foreach s,$(filter %.c,$(call image_sources,$(ARCH))),$(file >>$@.tmp,$(call json_entry,$(s),$(CROSS_$(ARCH))gcc $(CFLAGS_$(ARCH)) -isystem $(call third_party,$(ARCH))/include)))
+	$(foreach s,$(sort $(filter %.c,$(call image_sources,$(ARCH)) $(foreach p,$(PROGRAMS),$(SOURCES_$(p))))),$(file >>$@.tmp,$(call json_entry,$(s),$(CROSS_$(ARCH))gcc $(CFLAGS_$(ARCH)) -isystem $(call third_party,$(ARCH))/include)))
 	$(foreach s,$(HOST_SUPPORT) $(wildcard tests/unit/test_*.c),$(file >>$@.tmp,$(call json_entry,$(s),$(HOST_CC) $(HOST_CFLAGS))))
 	@sed '$$s/,$$//' $@.tmp >$@ && echo ']' >>$@ && rm $@.tmp
 

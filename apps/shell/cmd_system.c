@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The commands of the machine itself: what it has, how long it has run, its interrupts, and the ways
- * to end it.
+ * The commands of the machine itself: what it has, how long it has run, its interrupts, and its
+ * faults.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,26 +15,8 @@
 #include "lib/swiotlb.h"
 #include "lib/timer.h"
 
-#define NAME_COLUMNS 34u
-
 /* linker.ld's; the rest of the image's bounds is in machine_memory(). */
 extern char text_end[], rodata_start[], data_start[];
-
-static void print_help(struct shell *sh, const struct command *command)
-{
-	size_t used = strlen(command->name) + 1 + strlen(command->args);
-
-	sh_printf(sh, "%s %s%*s  %s\n", command->name, command->args,
-		  (int)(used < NAME_COLUMNS ? NAME_COLUMNS - used : 0), "", command->help);
-}
-
-static int help(struct shell *sh, int argc, char **argv)
-{
-	(void)argc;
-	(void)argv;
-	command_for_each(print_help, sh);
-	return 0;
-}
 
 static int echo(struct shell *sh, int argc, char **argv)
 {
@@ -150,26 +132,6 @@ static int irq_command(struct shell *sh, int argc, char **argv)
 	return 0;
 }
 
-static int poweroff(struct shell *sh, int argc, char **argv)
-{
-	(void)argc;
-	(void)argv;
-	sh_drain(sh);
-	machine_poweroff();
-}
-
-static int exit_command(struct shell *sh, int argc, char **argv)
-{
-	uint64_t status;
-	int err = sh_number(sh, "status", argv[1], 255, &status);
-
-	(void)argc;
-	if (err)
-		return err;
-	sh_drain(sh);
-	machine_exit((int)status);
-}
-
 static int panic_command(struct shell *sh, int argc, char **argv)
 {
 	const char *kind = argc > 1 ? argv[1] : "null";
@@ -181,13 +143,10 @@ static int panic_command(struct shell *sh, int argc, char **argv)
 }
 
 const struct command system_commands[] = {
-	{"help", "", "lists the commands", 0, 0, help},
 	{"echo", "TEXT", "prints the text", 0, SHELL_ARGS_MAX, echo},
 	{"mem", "", "RAM, the image, the heap", 0, 0, mem},
 	{"uptime", "", "the time since reset", 0, 0, uptime},
 	{"irq", "", "interrupts by line and by queue", 0, 0, irq_command},
-	{"poweroff", "", "switches the machine off", 0, 0, poweroff},
-	{"exit", "STATUS", "ends QEMU with a status (semihosting)", 1, 1, exit_command},
 	{"panic", "[null|stack|text|exec|undef]", "provokes a fault", 0, 1, panic_command},
 	{NULL, NULL, NULL, 0, 0, NULL},
 };

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * From words to a command: look it up, check the number of arguments, call it. Commands of two
- * words ("blk read") stand in the table like all others, so that help and usage are made from
+ * words ("blk read") stand in the tables like all others, so that help and usage are made from
  * one place.
  */
 #include <errno.h>
 #include <string.h>
 #include "apps/shell/commands.h"
-
-static const struct command *const tables[] = {
-	system_commands, virtio_commands, blk_commands,	  net_commands,
-	rng_commands,	 con_commands,	  bench_commands,
-};
 
 /* How many of the words name @command: 0, 1 or 2. @prefix is set where the first word fits but the
  * second does not. */
@@ -30,8 +25,8 @@ static int match(const struct command *command, int argc, char **argv, bool *pre
 
 static const struct command *find(int argc, char **argv, int *words, bool *prefix)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(tables); i++) {
-		for (const struct command *command = tables[i]; command->name; command++) {
+	for (unsigned int i = 0; command_tables[i]; i++) {
+		for (const struct command *command = command_tables[i]; command->name; command++) {
 			*words = match(command, argc, argv, prefix);
 			if (*words > 0)
 				return command;
@@ -74,8 +69,8 @@ int command_run(struct shell *sh, int argc, char **argv)
 void command_for_each(void (*visit)(struct shell *sh, const struct command *command),
 		      struct shell *sh)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(tables); i++) {
-		for (const struct command *command = tables[i]; command->name; command++)
+	for (unsigned int i = 0; command_tables[i]; i++) {
+		for (const struct command *command = command_tables[i]; command->name; command++)
 			visit(sh, command);
 	}
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The table of commands. Each cmd_*.c holds the commands of one subject in an array that ends with
- * an entry without a name; a new subject adds its array here and in commands.c.
+ * an entry without a name; a new subject adds its array here and in tables.c, which says what the shell
+ * image has. Another image has a list of its own instead.
  */
 #ifndef APPS_SHELL_COMMANDS_H
 #define APPS_SHELL_COMMANDS_H
@@ -9,6 +10,10 @@
 #include "apps/shell/shell.h"
 #include "virtio/virtio.h"
 
+/* The image's arrays, and NULL. */
+extern const struct command *const command_tables[];
+
+extern const struct command basic_commands[];
 extern const struct command system_commands[];
 extern const struct command virtio_commands[];
 extern const struct command blk_commands[];

@@ -82,13 +82,14 @@ def counted(platform, *devices, append, processor=None, **options):
     return machine
 
 
-def run(platform, commands, processor=None):
-    """What the guest prints that runs @commands with all DEVICES, and network card 1 at an echo."""
+def run(platform, commands, processor=None, **options):
+    """What the guest prints that runs @commands with all DEVICES, and network card 1 at an echo. @options:
+    Machine's."""
     echo = Echo()
     try:
         machine = counted(platform, *DEVICES, "-netdev", echo.netdev(), "-device",
                           "virtio-net-device,netdev=echo", channels=[echo],
-                          append="; ".join([*commands, "poweroff"]), processor=processor)
+                          append="; ".join([*commands, "poweroff"]), processor=processor, **options)
         try:
             return machine.finish()
         finally:

@@ -10,7 +10,7 @@ import host
 from machine import PROMPT
 
 COMMANDS = [
-    "help", "echo TEXT", "mem", "uptime", "irq", "poweroff", "exit STATUS",
+    "help", "poweroff", "exit STATUS", "echo TEXT", "mem", "uptime", "irq",
     "panic [null|stack|text|exec|undef]", "lsdev", "vq DEV QUEUE", "blk info N",
     "blk read N SECTOR [COUNT]", "blk sum N [SECTOR COUNT]", "blk write N SECTOR TEXT",
     "blk fill N SECTOR COUNT BYTE", "blk flush N", "net info N", "net dump N COUNT",

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The commands of the shell image, in the order of help. */
+#include "apps/shell/commands.h"
+
+const struct command *const command_tables[] = {
+	basic_commands, system_commands, virtio_commands, blk_commands, net_commands,
+	rng_commands,	con_commands,	 bench_commands,  NULL,
+};
