@@ -69,6 +69,8 @@ void bench_end_with(const struct bench *bench, uint64_t n, int argc, char **argv
 	sh_printf(sh, "%s\n", more);
 }
 
+const char *const bench_waits[] = {[BENCH_WAIT_WFI] = "wfi", [BENCH_WAIT_POLL] = "poll", NULL};
+
 static int bad_option(struct shell *sh, const char *word)
 {
 	return sh_error(sh, -EINVAL, "%s: no such option, or out of range", word);
@@ -111,12 +113,23 @@ int bench_options(struct shell *sh, struct bench_option *options, int first, int
 	return 0;
 }
 
+int bench_device(struct shell *sh, uint32_t device_id, struct bench_option *options, int first,
+		 int argc, char **argv)
+{
+	int number = command_device(sh, device_id, argv[1]);
+	int err = number < 0 ? number : bench_options(sh, options, first, argc, argv);
+
+	return err ? err : number;
+}
+
 const struct command bench_commands[] = {
-	{"bench blk", "N r|w rand|seq BYTES [qd=N] [n=N]", "counts what a request costs", 4,
+	{"bench blk", "N r|w rand|seq BYTES [qd=N] [n=N] [wait=wfi|poll]", "a disk's request", 4,
 	 SHELL_ARGS_MAX, bench_blk},
 	{"bench net", "N tx|rtt BYTES [batch=N] [n=N]", "a frame, a UDP round trip", 3,
 	 SHELL_ARGS_MAX, bench_net},
 	{"bench rng", "N BYTES [n=N]", "a read of entropy", 2, SHELL_ARGS_MAX, bench_rng},
+	{"bench con", "N BYTES [n=N] [wait=wfi|poll]", "a write to a console", 2, SHELL_ARGS_MAX,
+	 bench_con},
 	{"bench irq", "[n=N] [wait=wfi|poll]", "from a timer's deadline to its handler", 0,
 	 SHELL_ARGS_MAX, bench_irq},
 	{"bench boot", "", "from reset to the first command", 0, 0, bench_boot},

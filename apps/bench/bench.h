@@ -43,6 +43,24 @@ struct bench_option {
 };
 int bench_options(struct shell *sh, struct bench_option *options, int first, int argc, char **argv);
 
+/* The number of the device that argv[1] names, see command_device(), with the options read as above. A negative
+ * errno after the error was printed. */
+int bench_device(struct shell *sh, uint32_t device_id, struct bench_option *options, int first,
+		 int argc, char **argv);
+
+/* Calls @once(@arg) @n times with a buffer of as many bytes as argv[2] says, full of printable characters, and
+ * prints what it cost @vdev. The first error ends it. 0 or a negative errno after the error was printed. */
+struct bench_loop {
+	struct virtio_device *vdev;
+	int (*once)(void *arg, void *buf, size_t bytes);
+	void *arg;
+};
+int bench_loop(struct shell *sh, const struct bench_loop *loop, uint64_t n, int argc, char **argv);
+
+/* The words of an option wait=. */
+enum { BENCH_WAIT_WFI, BENCH_WAIT_POLL };
+extern const char *const bench_waits[];
+
 /* The next of a sequence that is the same in each run. */
 static inline uint32_t bench_random(uint32_t *state)
 {
@@ -57,6 +75,7 @@ static inline uint32_t bench_random(uint32_t *state)
 /* The commands, whose words are in argv[1..argc-1]. */
 int bench_blk(struct shell *sh, int argc, char **argv);
 int bench_net(struct shell *sh, int argc, char **argv);
+int bench_con(struct shell *sh, int argc, char **argv);
 int bench_rng(struct shell *sh, int argc, char **argv);
 int bench_irq(struct shell *sh, int argc, char **argv);
 int bench_boot(struct shell *sh, int argc, char **argv);

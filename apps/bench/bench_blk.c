@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * bench blk: keeps a number of requests in flight until enough are done. Each completion submits its
- * request again, at the next place, from within the interrupt: the driver publishes those of one
- * interrupt with one notification.
+ * request again, at the next place, from within the interrupt, or with wait=poll the look, that has found it: the
+ * driver publishes those of one interrupt or look with one notification.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "drivers/virtio/virtio_blk.h"
 #include "lib/pages.h"
 #include "lib/timer.h"
+#include "lib/work.h"
 
 #define DEPTH_MAX  256u
 #define BYTES_MAX  (1u << 20)
@@ -26,7 +27,7 @@ struct blk_job {
 	uint32_t places;  /* a power of two: where requests go */
 	uint32_t place;	  /* the next, or the state of the random sequence */
 	uint32_t sectors; /* of each */
-	bool random;
+	bool random, polled;
 	int error; /* the first */
 	struct virtio_blk_request reqs[DEPTH_MAX];
 };
@@ -84,6 +85,33 @@ static uint32_t power_below(uint64_t x)
 	return power;
 }
 
+/* Looks until all are back: 0 or -ETIMEDOUT. What finds requests is bounded by their number. */
+static int poll(struct blk_job *job)
+{
+	uint64_t deadline = deadline_after(TIMEOUT_NS);
+
+	while (!job->over.signalled) {
+		const uint64_t before = job->todo + job->left;
+
+		virtio_blk_poll(job->blk);
+		if (job->todo + job->left != before)
+			continue;
+		if (work_pending())
+			work_run();
+		if (deadline_passed(deadline))
+			return -ETIMEDOUT;
+	}
+	return 0;
+}
+
+/* Waits until all are back. */
+static int wait(struct blk_job *job)
+{
+	if (!job->left)
+		return 0;
+	return job->polled ? poll(job) : port_event_wait(&job->over, TIMEOUT_NS);
+}
+
 /* Starts all, waits until all are back. Returns 0 or a negative errno. */
 static int run(struct blk_job *job, unsigned int depth)
 {
@@ -100,7 +128,7 @@ static int run(struct blk_job *job, unsigned int depth)
 		}
 	}
 	virtio_blk_kick(job->blk);
-	err = job->left ? port_event_wait(&job->over, TIMEOUT_NS) : 0;
+	err = wait(job);
 	return err ? err : job->error;
 }
 
@@ -155,10 +183,12 @@ static int measure(struct shell *sh, struct blk_job *job, unsigned int depth, in
 		return sh_error(sh, -ENOMEM, "buffers: %s", sh_strerror(-ENOMEM));
 	port_event_init(&job->over);
 	job->left = depth;
+	virtio_blk_set_polled(job->blk, job->polled);
 	bench_begin(&bench, sh, virtio_blk_device(job->blk));
 	err = run(job, depth);
 	if (!err)
 		bench_end(&bench, n, argc, argv);
+	virtio_blk_set_polled(job->blk, false);
 	if (err == -ETIMEDOUT)
 		return sh_error(sh, err, "the disk does not finish");
 	free_pages_exact(buffers, depth * stride(job));
@@ -168,27 +198,24 @@ static int measure(struct shell *sh, struct blk_job *job, unsigned int depth, in
 
 int bench_blk(struct shell *sh, int argc, char **argv)
 {
-	static const char *const waits[] = {"wfi", NULL};
 	struct bench_option options[] = {
 		{"qd", 1, 1, DEPTH_MAX, NULL},
 		{"n", 1000, 1, UINT32_MAX, NULL},
-		{"wait", 0, 0, 0, waits},
+		{"wait", 0, 0, 0, bench_waits},
 		{0},
 	};
-	int number = command_device(sh, VIRTIO_ID_BLOCK, argv[1]);
+	int number = bench_device(sh, VIRTIO_ID_BLOCK, options, 5, argc, argv);
 	struct blk_job *job;
 	int err;
 
 	if (number < 0)
 		return number;
-	err = bench_options(sh, options, 5, argc, argv);
-	if (err)
-		return err;
 	job = calloc(1, sizeof(*job));
 	if (!job)
 		return sh_error(sh, -ENOMEM, "%s", sh_strerror(-ENOMEM));
 	job->blk = virtio_blk_find((unsigned int)number);
 	job->todo = options[1].value;
+	job->polled = options[2].value == BENCH_WAIT_POLL;
 	err = prepare(sh, job, argv);
 	if (!err)
 		return measure(sh, job, (unsigned int)MIN(options[0].value, job->todo), argc, argv);

@@ -63,10 +63,9 @@ static int run(struct irq_job *job)
 
 int bench_irq(struct shell *sh, int argc, char **argv)
 {
-	static const char *const waits[] = {"wfi", "poll", NULL};
 	struct bench_option options[] = {
 		{"n", 1000, 1, 1000000, NULL},
-		{"wait", 0, 0, 0, waits},
+		{"wait", 0, 0, 0, bench_waits},
 		{0},
 	};
 	struct irq_job job = {.min = UINT64_MAX};
@@ -78,7 +77,7 @@ int bench_irq(struct shell *sh, int argc, char **argv)
 	if (err)
 		return err;
 	n = job.left = options[0].value;
-	job.poll = options[1].value == 1;
+	job.poll = options[1].value == BENCH_WAIT_POLL;
 	timer_init(&job.timer, expired);
 	port_event_init(&job.over);
 	bench_begin(&bench, sh, NULL);

@@ -52,9 +52,9 @@ struct virtio_blk_request {
 	uint32_t sectors; /* READ, WRITE: 1 to info.max_request_sectors */
 	uint64_t sector;  /* first sector; READ and WRITE */
 	void *buf;	  /* READ, WRITE: data; GET_ID: VIRTIO_BLK_ID_BYTES bytes */
-	/* Called once when the request is over, in interrupt context or from a work item, with no
-	 * lock held; never from within the call that submits it. May submit this one again, or
-	 * others. */
+	/* Called once when the request is over, in interrupt context, from a work item or from
+	 * virtio_blk_poll(), with no lock held; never from within the call that submits it. May submit
+	 * this one again, or others. */
 	void (*done)(struct virtio_blk_request *req);
 	void *priv; /* the caller's */
 	int status; /* the result: 0, -EIO (it failed, or the device did for good), -EOPNOTSUPP (the device
@@ -108,9 +108,18 @@ int __must_check virtio_blk_add(struct virtio_blk *blk, struct virtio_blk_reques
 void virtio_blk_kick(struct virtio_blk *blk);
 
 /*
+ * Without interrupts: while @polled, the disk is asked for none, and requests end only in virtio_blk_poll(),
+ * which calls done() for those that the disk has finished. Who polls lets work items run too (lib/work.h):
+ * recovery is one. Blocking calls are refused meanwhile. virtio_blk_set_polled() may be called while
+ * requests are in flight. Thread context.
+ */
+void virtio_blk_set_polled(struct virtio_blk *blk, bool polled);
+void virtio_blk_poll(struct virtio_blk *blk);
+
+/*
  * Blocking forms: any number of sectors, split into requests as needed, @timeout_ns (above 0)
  * for the whole. 0 or a negative errno as above; -EBUSY (another blocking call on this disk has
- * not returned); or -ETIMEDOUT: then the device has been reset, so that it cannot touch @buf any more,
+ * not returned, or the disk is polled); or -ETIMEDOUT: then the device has been reset, so that it cannot touch @buf any more,
  * and started again. Thread context.
  */
 int __must_check virtio_blk_read(struct virtio_blk *blk, uint64_t sector, void *buf,

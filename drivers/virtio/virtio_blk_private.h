@@ -41,9 +41,10 @@ struct virtio_blk {
 	bool frozen;		  /* being recovered: nothing goes into the ring */
 	bool stuck;		  /* it did not answer a reset, and may still write to our memory */
 	bool unusual;		  /* an error, frozen, or there are requests in the lists below */
-	bool disables;		  /* without event index: rounds have to turn interrupts off */
+	bool disables;		  /* without event index, or polled: rounds turn interrupts off */
 	bool unkicked;		  /* buffers were added since the last kick */
 	unsigned long requests;	  /* ever put into the ring */
+	bool polled;		  /* no interrupts are asked for: virtio_blk_poll() looks */
 	unsigned int completing;  /* rounds that call done() now, and kick afterwards */
 	unsigned int references;  /* probe's, and a blocking call's: the last one frees */
 	struct list_head pending; /* requests for which the ring had no room */

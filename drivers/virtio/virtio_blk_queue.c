@@ -438,11 +438,16 @@ static __always_inline void blk_end_batch(struct virtio_blk *blk, const struct b
 }
 
 /* Asks for interrupts again. Returns whether there is more to take, for which none may come. */
+static __always_inline bool blk_rearm(struct virtio_blk *blk)
+{
+	return !blk->polled && !virtqueue_enable_cb(blk->vq);
+}
+
 static __noinline bool blk_rearm_unusual(struct virtio_blk *blk)
 {
 	if (blk->frozen || blk->error)
 		return false;
-	return !virtqueue_enable_cb(blk->vq) || !list_empty(&blk->finished);
+	return blk_rearm(blk) || !list_empty(&blk->finished);
 }
 
 /* Returns whether there is more to take. Interrupts come again only after the notification: what a device
@@ -458,7 +463,7 @@ static __always_inline bool blk_end_round(struct virtio_blk *blk)
 	blk_notify(blk, notify);
 
 	state = port_lock(&blk->lock);
-	more = likely(!blk->unusual) ? !virtqueue_enable_cb(blk->vq) : blk_rearm_unusual(blk);
+	more = likely(!blk->unusual) ? blk_rearm(blk) : blk_rearm_unusual(blk);
 	port_unlock(&blk->lock, state);
 	return more;
 }
@@ -483,6 +488,24 @@ void virtio_blk_serve(struct virtqueue *vq)
 			return;
 	} while (--takes);
 	work_schedule(&blk->work);
+}
+
+/* --- without interrupts ------------------------------------------------------------------- */
+
+void virtio_blk_set_polled(struct virtio_blk *blk, bool polled)
+{
+	unsigned long state = port_lock(&blk->lock);
+
+	blk->polled = polled;
+	blk->disables = polled || !virtio_has_feature(blk->vdev, VIRTIO_F_EVENT_IDX);
+	port_unlock(&blk->lock, state);
+	/* A round ends as is right now: with interrupts asked for, or without. */
+	virtio_blk_serve(blk->vq);
+}
+
+void virtio_blk_poll(struct virtio_blk *blk)
+{
+	virtio_blk_serve(blk->vq);
 }
 
 /* --- recovery and the end ------------------------------------------------------------------ */

@@ -45,7 +45,7 @@ static int sync_begin(struct virtio_blk *blk, const struct transfer *transfer)
 	unsigned long state = port_lock(&blk->lock);
 	int err = blk->error;
 
-	if (!err && blk->sync.busy)
+	if (!err && (blk->sync.busy || blk->polled))
 		err = -EBUSY;
 	if (!err)
 		err = virtio_blk_check_range(blk, transfer->op, transfer->sector,

@@ -34,6 +34,13 @@ struct tty *virtio_console_tty(struct virtio_console *con);
 int __must_check virtio_console_write(struct virtio_console *con, const char *buf, size_t len,
 				      uint64_t timeout_ns);
 
+/*
+ * Without interrupts: while @polled, the device is asked for none. Its terminal's read and write look for
+ * themselves what has come and what was taken, virtio_console_write() does not sleep, and the terminal's input
+ * callback is not called. Thread context.
+ */
+void virtio_console_set_polled(struct virtio_console *con, bool polled);
+
 /* Bytes received from the device, handed to it, and lost because they could not be sent once more. */
 struct virtio_console_stats {
 	unsigned long rx_bytes, tx_bytes, tx_lost;

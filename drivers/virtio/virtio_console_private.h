@@ -32,6 +32,7 @@ struct virtio_console {
 	unsigned int tx_order;		/* of the next buffer of output */
 	bool failed;	 /* the device is given up: nothing more is sent or received */
 	bool frozen;	 /* being recovered: nothing goes into the rings */
+	bool polled;	 /* no interrupts are asked for: who reads or writes looks himself */
 	bool tx_waiting; /* somebody waits for the device to take output */
 	struct port_event tx_event;
 	void (*input_fn)(void *arg);

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 #include "drivers/virtio/virtio_console_private.h"
+#include "lib/work.h"
 
 #define BUFFER_LEN 256u
 #define CACHE_LINE 64u
@@ -178,7 +179,7 @@ static size_t tx_fill_reclaim(struct virtio_console *con, const char *buf, size_
 	if (taken == len)
 		return taken;
 	con->tx_waiting = true;
-	if (tx_is_blocked(con)) /* its end wakes us */
+	if (tx_is_blocked(con) || con->polled) /* its end wakes us; or we look again */
 		return taken;
 	virtqueue_enable_cb_delayed(con->tx_vq);
 	if (tx_reclaim(con))
@@ -220,7 +221,7 @@ static int tx_busy(struct virtio_console *con)
 		tx_reclaim(con);
 	if (tx_unconfirmed(con)) {
 		con->tx_waiting = true;
-		if (!tx_is_blocked(con) && !virtqueue_enable_cb(con->tx_vq))
+		if (!tx_is_blocked(con) && !con->polled && !virtqueue_enable_cb(con->tx_vq))
 			tx_reclaim(con);
 		busy = tx_unconfirmed(con);
 	}
@@ -238,7 +239,10 @@ static int tx_wait(struct virtio_console *con, uint64_t start_ns, uint64_t timeo
 	if (elapsed >= timeout_ns)
 		return -ETIMEDOUT;
 	/* Woken or not, the caller looks again. */
-	(void)port_event_wait(&con->tx_event, MIN(timeout_ns - elapsed, WAIT_SLICE_NS));
+	if (con->polled)
+		work_run(); /* one of them may be our recovery */
+	else
+		(void)port_event_wait(&con->tx_event, MIN(timeout_ns - elapsed, WAIT_SLICE_NS));
 	return 0;
 }
 
@@ -318,7 +322,7 @@ void console_rx_callback(struct virtqueue *vq)
 
 	rx_collect(con);
 	/* What was finished just now may not interrupt; what comes later will. */
-	if (!virtqueue_is_broken(vq) && !virtqueue_enable_cb(vq))
+	if (!virtqueue_is_broken(vq) && !con->polled && !virtqueue_enable_cb(vq))
 		rx_collect(con);
 	notify = rx_refill(con);
 	input = con->stats.rx_bytes != before;
@@ -342,6 +346,19 @@ void console_tx_callback(struct virtqueue *vq)
 	tx_reclaim(con);
 	port_unlock(&con->lock, state);
 	console_tx_wake(con);
+}
+
+/* The callbacks of both queues bring them to the new state. */
+void virtio_console_set_polled(struct virtio_console *con, bool polled)
+{
+	unsigned long state = port_lock(&con->lock);
+
+	con->polled = polled;
+	if (polled)
+		virtqueue_disable_cb(con->rx_vq);
+	port_unlock(&con->lock, state);
+	console_rx_callback(con->rx_vq);
+	console_tx_callback(con->tx_vq);
 }
 
 static void tty_op_set_input_callback(struct tty *tty, void (*fn)(void *arg), void *arg)

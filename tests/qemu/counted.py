@@ -35,6 +35,10 @@ DEVICES = (
     "-device", "virtio-net-device",
 )
 
+# A console that takes everything at once.
+CONSOLE = ("-chardev", "null,id=console", "-device", "virtio-serial-device", "-device",
+           "virtconsole,chardev=console")
+
 FIGURES = ("insn", "notify", "irq", "mmio")
 _LINE = re.compile(r"BENCH (?P<command>\S+(?: \S+)*?) ns=(?P<ns>\d+)(?P<figures>(?: \w+=[\d.]+)+)$")
 
@@ -82,12 +86,12 @@ def counted(platform, *devices, append, processor=None, **options):
     return machine
 
 
-def run(platform, commands, processor=None, **options):
-    """What the guest prints that runs @commands with all DEVICES, and network card 1 at an echo. @options:
-    Machine's."""
+def run(platform, commands, processor=None, devices=DEVICES, **options):
+    """What the guest prints that runs @commands with @devices and one network card more, at an echo.
+    @options: Machine's."""
     echo = Echo()
     try:
-        machine = counted(platform, *DEVICES, "-netdev", echo.netdev(), "-device",
+        machine = counted(platform, *devices, "-netdev", echo.netdev(), "-device",
                           "virtio-net-device,netdev=echo", channels=[echo],
                           append="; ".join([*commands, "poweroff"]), processor=processor, **options)
         try:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The commands `bench ...`: their lines, that their figures are the queues' own, and exact counts."""
 import dataclasses
+import itertools
 import json
 import re
 
@@ -8,19 +9,21 @@ import pytest
 
 import counted
 import host
-from counted import DEVICES, Echo, counts_of, parse_bench
+from counted import CONSOLE, DEVICES, Echo, counts_of, parse_bench
 from machine import Ring
 
 PACKED = Ring("packed", packed=True)
 JOBS = ["blk 0 r rand 4096 qd=32 n=640", "blk 0 w seq 512 n=100", "blk 1 r rand 4096 n=50",
-        "net 0 tx 64 n=300", "net 1 rtt 64 n=50", "rng 0 1000 n=10"]
+        "net 0 tx 64 n=300", "net 1 rtt 64 n=50", "rng 0 1000 n=10", "con 0 100 n=50",
+        "con 0 6000 wait=poll n=50"]
 # Where a job's device stands in lsdev, and its queues that the device is notified of and interrupts for.
 PLACES = {"blk 0": (0, (0,)), "blk 1": (1, (0,)), "rng 0": (2, (0,)), "net 0": (3, (0, 1)),
-          "net 1": (4, (0, 1))}
+          "net 1": (4, (0, 1)), "con 0": (5, (0, 1))}
 
 
 def with_echo(echo):
-    return (*DEVICES, "-netdev", echo.netdev(), "-device", "virtio-net-device,netdev=echo")
+    return (*DEVICES, "-netdev", echo.netdev(), "-device", "virtio-net-device,netdev=echo",
+            *CONSOLE)
 
 
 def bench(machine, job):
@@ -68,7 +71,7 @@ def test_figures_are_those_of_the_queues(lab, arch, ring):
     machine = lab.boot(dataclasses.replace(arch, ring=ring), *with_echo(echo))
     for job in ("blk 0 r rand 4096 qd=8 n=100", "blk 1 w seq 4096 qd=4 n=100", "net 0 tx 100 n=100",
                 "net 0 tx 100 batch=16 n=100",
-                "net 1 rtt 100 n=100", "rng 0 600 n=100"):
+                "net 1 rtt 100 n=100", "rng 0 600 n=100", "con 0 600 n=100", "con 0 6000 n=100"):
         device, queues = PLACES[" ".join(job.split()[:2])]
         before, interrupts = queue_sums(machine, device, queues), line_count(machine, device)
         figures = bench(machine, job)
@@ -108,6 +111,68 @@ def test_interrupt_latency(lab, arch, wait):
     machine.poweroff()
 
 
+def disk_counts(machine):
+    """What QEMU's disk has done: operations and bytes, of reads and writes."""
+    stats = machine.qmp.command("query-blockstats")[0]["stats"]
+    return tuple(stats[name] for name in ("rd_operations", "rd_bytes", "wr_operations", "wr_bytes"))
+
+
+@pytest.mark.parametrize("ring", [Ring(), PACKED], ids=lambda ring: ring.name)
+@pytest.mark.parametrize("wait", ["wfi", "poll"])
+def test_disk_jobs_over_their_whole_range(lab, arch, ring, wait):
+    """The smallest and largest sizes and depths, both directions and orders: QEMU has done as many
+    operations, of that size."""
+    machine = lab.boot(dataclasses.replace(arch, ring=ring),
+                       "-blockdev", f"null-co,node-name=d,size={1 << 30}", "-device",
+                       "virtio-blk-device,drive=d,request-merging=off", memory=640)
+    for direction, order, size, depth, n in itertools.product(
+            "rw", ("rand", "seq"), (512, 3584, 1 << 20), (1, 2, 256), (1, 300)):
+        before = disk_counts(machine)
+        bench(machine, f"blk 0 {direction} {order} {size} qd={depth} wait={wait} n={n}")
+        done = [now - then for now, then in zip(disk_counts(machine), before)]
+        assert done == ([n, n * size, 0, 0] if direction == "r" else [0, 0, n, n * size])
+    machine.poweroff()
+
+
+@pytest.mark.parametrize("ring", [Ring(), PACKED], ids=lambda ring: ring.name)
+def test_a_polled_disk_does_not_interrupt(lab, arch, ring):
+    """Neither one that answers within the notification nor one that does so later. A queue's first answer
+    may: QEMU's split ring does not look for the event index there."""
+    machine = lab.boot(dataclasses.replace(arch, ring=ring), *DEVICES)
+    for disk, depth in itertools.product((0, 1), (1, 4, 32)):
+        bench(machine, f"blk {disk} r rand 4096 qd={depth} n=64")
+        before = line_count(machine, disk)
+        figures = bench(machine, f"blk {disk} r rand 4096 qd={depth} wait=poll n=64")
+        assert figures["irq"] == "0.00" and line_count(machine, disk) == before
+        # No register but the one for notifications is touched.
+        assert figures["mmio"] == figures["notify"] != "0.00"
+        # Interrupts are back.
+        assert "crc32" in machine.run(f"blk sum {disk} 0 8")
+    machine.poweroff()
+
+
+@pytest.mark.parametrize("ring", [Ring(), PACKED], ids=lambda ring: ring.name)
+@pytest.mark.parametrize("wait", ["wfi", "poll"])
+def test_a_console_gets_every_byte_of_a_job(lab, arch, ring, wait):
+    """In writes of less than a buffer, more than one, more than there are. Polled, it does not interrupt."""
+    out = lab.file("out", b"")
+    machine = lab.boot(dataclasses.replace(arch, ring=ring), "-chardev", f"file,id=c,path={out}",
+                       "-device", "virtio-serial-device", "-device", "virtconsole,chardev=c")
+    machine.run("bench con 0 1 n=1")  # QEMU interrupts for a queue's first buffer in any case
+    shell, interrupts = out.read_bytes(), line_count(machine, 0)
+    assert shell.endswith(b"!")
+    for size, n in ((1, 100), (255, 50), (1000, 20), (65536, 3)):
+        figures = bench(machine, f"con 0 {size} n={n} wait={wait}")
+        written = bytes(33 + at % 90 for at in range(size)) * n
+        assert out.read_bytes() == shell + written
+        shell += written
+        if wait == "poll":
+            assert figures["irq"] == "0.00" and figures["mmio"] == figures["notify"]
+    assert (line_count(machine, 0) > interrupts) == (wait == "wfi")
+    assert machine.run("con 0 the same again") == "" and out.read_bytes() == shell + b"the same again\n"
+    machine.poweroff()
+
+
 ERRORS = {
     "bench": "bench: incomplete command (try help)",
     "bench nothing": "bench: unknown command nothing (try help)",
@@ -125,6 +190,7 @@ ERRORS = {
     "bench blk 0 r rand 512 qd": "bench blk: qd: no such option, or out of range",
     "bench blk 0 r rand 512 n=": "bench blk: n '' is not a number",
     "bench blk 0 r rand 512 wait=never": "bench blk: never: no such option, or out of range",
+    "bench blk 0 r rand 1048576 qd=256 n=256": "bench blk: buffers: out of memory",
     "bench net 0 tx 45": "bench net: 45: a frame has 46 bytes at least",
     "bench net 0 tx 1515": "bench net: bytes 1515 is too large (at most 1514)",
     "bench net 0 rx 64": "bench net: rx: not tx|rtt",
@@ -133,6 +199,10 @@ ERRORS = {
     "bench net 0 tx 64 n=0": "bench net: 0: no such option, or out of range",
     "bench rng 0 65537": "bench rng: bytes 65537 is too large (at most 65536)",
     "bench rng 0 0": "bench rng: bytes is 0",
+    "bench con 0 65537": "bench con: bytes 65537 is too large (at most 65536)",
+    "bench con 0 0": "bench con: bytes is 0",
+    "bench con 0 64 wait=now": "bench con: now: no such option, or out of range",
+    "bench con 1 64": "bench: no console device 1 (1 present)",
     "bench irq wait=": "bench irq: : no such option, or out of range",
     "bench irq n=1000001": "bench irq: n 1000001 is too large (at most 1000000)",
     "bench boot now": "usage: bench boot",
@@ -141,11 +211,11 @@ ERRORS = {
 
 def test_errors_are_one_line(lab, arch):
     """... and the same device works afterwards."""
-    machine = lab.boot(arch, *DEVICES, "-device", "virtio-net-device")
+    machine = lab.boot(arch, *DEVICES, "-device", "virtio-net-device", *CONSOLE)
     for command, answer in ERRORS.items():
         assert machine.run(command) == answer + "\n"
     for job in ("blk 0 r rand 4096 qd=256 n=256", "blk 0 r seq 1048576 qd=2 n=4",
-                "net 0 tx 1514 n=100", "rng 0 65536 n=1", "irq n=10"):
+                "net 0 tx 1514 n=100", "rng 0 65536 n=1", "con 0 64 n=10", "irq n=10"):
         assert bench(machine, job)["ns"] != "0"
     machine.poweroff()
 
@@ -157,15 +227,16 @@ def test_a_frame_longer_than_the_mtu_is_refused(lab, arch):
     machine.poweroff()
 
 
-def test_a_disk_that_fails_ends_the_job(lab, arch):
+@pytest.mark.parametrize("wait", ["wfi", "poll"])
+def test_a_disk_that_fails_ends_the_job(lab, arch, wait):
     node = {"driver": "blkdebug", "node-name": "d",
             "image": {"driver": "null-co", "size": 1 << 20},
             "inject-error": [{"event": "none", "iotype": "read", "errno": 5, "sector": 400,
                               "once": True}]}
     machine = lab.boot(arch, "-blockdev", json.dumps(node), "-device",
                        "virtio-blk-device,drive=d,rerror=report,request-merging=off")
-    assert machine.run("bench blk 0 r seq 4096 qd=8 n=100") == "bench blk: I/O error\n"
-    assert bench(machine, "blk 0 r rand 4096 qd=8 n=100")["ns"] != "0"
+    assert machine.run(f"bench blk 0 r seq 4096 qd=8 wait={wait} n=100") == "bench blk: I/O error\n"
+    assert bench(machine, f"blk 0 r rand 4096 qd=8 wait={wait} n=100")["ns"] != "0"
     machine.poweroff()
 
 
@@ -174,7 +245,8 @@ def test_counts_are_exact(arch, ring):
     """Two runs agree in each count, to the last digit; where the CPU counts instructions, so do they."""
     def run():
         lines = parse_bench(counted.run(dataclasses.replace(arch, ring=ring),
-                                        [f"bench {job}" for job in JOBS]))
+                                        [f"bench {job}" for job in JOBS],
+                                        devices=(*DEVICES, *CONSOLE)))
         return {job: counts_of(figures) for job, figures in lines.items()}
 
     counts, _ = counted.repeatable(run)

@@ -5,11 +5,12 @@ import re
 import pytest
 
 import counted
-from counted import DEVICES, counts_of, parse_bench
+from counted import CONSOLE, DEVICES, counts_of, parse_bench
 from machine import image_path
 
 JOBS = ["blk 0 r rand 4096 qd=32 n=320", "blk 0 w seq 512 n=50", "blk 1 r rand 4096 n=20",
-        "net 0 tx 64 n=100", "net 1 rtt 64 n=10", "rng 0 1000 n=10", "irq wait=poll n=10", "boot"]
+        "net 0 tx 64 n=100", "net 1 rtt 64 n=10", "rng 0 1000 n=10", "con 0 600 n=10", "irq wait=poll n=10",
+        "boot"]
 
 
 @pytest.mark.parametrize("kind", ["elf", "bin"])
@@ -25,7 +26,8 @@ def test_lines_are_all_it_prints(lab, arch, kind):
 def test_it_counts_what_the_shell_counts(arch):
     """The same work costs the same there, in each job."""
     def run():
-        both = [parse_bench(counted.run(arch, [f"bench {job}" for job in JOBS], program=program))
+        both = [parse_bench(counted.run(arch, [f"bench {job}" for job in JOBS],
+                                        devices=(*DEVICES, *CONSOLE), program=program))
                 for program in ("vireo", "bench")]
         return [{job: counts_of(figures) for job, figures in lines.items() if job != "boot"}
                 for lines in both]
@@ -38,7 +40,7 @@ def test_help_lists_the_commands_of_this_image(lab, arch):
     machine = lab.start(arch, program="bench", append="help; poweroff")
     names = [re.match(r"bench \w+|\w+", line)[0] for line in machine.finish().splitlines() if line]
     assert names[:3] == ["help", "poweroff", "exit"]
-    assert {"bench blk", "bench net", "bench rng", "bench irq", "bench boot"} <= set(names[3:])
+    assert {"bench blk", "bench net", "bench rng", "bench con", "bench irq", "bench boot"} <= set(names[3:])
     assert all(name.startswith("bench ") for name in names[3:])
 
 

@@ -15,8 +15,9 @@ COMMANDS = [
     "blk read N SECTOR [COUNT]", "blk sum N [SECTOR COUNT]", "blk write N SECTOR TEXT",
     "blk fill N SECTOR COUNT BYTE", "blk flush N", "net info N", "net dump N COUNT",
     "net arp N A.B.C.D", "net ping N A.B.C.D [COUNT]", "rng N BYTES", "con N TEXT",
-    "bench blk N r|w rand|seq BYTES [qd=N] [n=N]", "bench net N tx|rtt BYTES [batch=N] [n=N]",
-    "bench rng N BYTES [n=N]", "bench irq [n=N] [wait=wfi|poll]", "bench boot",
+    "bench blk N r|w rand|seq BYTES [qd=N] [n=N] [wait=wfi|poll]", "bench net N tx|rtt BYTES [batch=N] [n=N]",
+    "bench rng N BYTES [n=N]", "bench con N BYTES [n=N] [wait=wfi|poll]",
+    "bench irq [n=N] [wait=wfi|poll]", "bench boot",
 ]
 
 
@@ -356,7 +357,7 @@ NASTY = ["0", "1", "-1", "00", "0x0", "0xffffffffffffffff", "1844674407370955161
 # Those that end the machine or wait long for the outside world are left to other tests.
 HARMLESS = ["help", "echo", "mem", "uptime", "irq", "lsdev", "vq", "blk info", "blk read",
             "blk sum", "blk write", "blk fill", "blk flush", "net info", "net arp x", "rng", "con",
-            "bench blk", "bench net 0 tx", "bench rng", "bench irq", "bench boot", "bench", "blk", "net", "zzz", "exit x", "poweroff now", "panic x"]
+            "bench blk", "bench net 0 tx", "bench rng", "bench con", "bench irq", "bench boot", "bench", "blk", "net", "zzz", "exit x", "poweroff now", "panic x"]
 
 
 @pytest.mark.parametrize("seed", range(3))
