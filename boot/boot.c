@@ -5,6 +5,7 @@
  * memory_map_ram() all RAM.
  */
 #include <arch/counter.h>
+#include <arch/pmu.h>
 #include "boot/boot.h"
 #include "boot/cpu.h"
 #include "boot/image.h"
@@ -17,10 +18,20 @@
 unsigned int boot_mode;
 uint64_t boot_ticks;
 uint64_t machine_marks[MACHINE_MARKS];
+uint64_t machine_mark_insn[MACHINE_MARKS];
+static bool insn_counted;
 
 void machine_set_mark(enum machine_mark mark)
 {
 	machine_marks[mark] = counter_read();
+	machine_mark_insn[mark] = insn_counted ? pmu_insn_read() : 0;
+}
+
+static void count_instructions(void)
+{
+	insn_counted = pmu_insn_available();
+	if (insn_counted)
+		pmu_insn_start();
 }
 
 const char *machine_boot_mode(void)
@@ -42,6 +53,7 @@ void boot_main(uintptr_t fdt)
 	const char *missing = cpu_mmu_missing();
 	size_t fdt_size = 0;
 
+	count_instructions();
 	machine_set_mark(MACHINE_MARK_C);
 	if (missing)
 		panic("%s", missing);

@@ -58,7 +58,11 @@ enum machine_mark {
 };
 extern uint64_t machine_marks[MACHINE_MARKS];
 
-/* Stores the counter as @mark. Any context, also before there is a clock. */
+/* Instructions since the first line of C, up to each of them; 0 where the CPU cannot count them. Good for marks
+ * that come before anybody else counts with <arch/pmu.h>. */
+extern uint64_t machine_mark_insn[MACHINE_MARKS];
+
+/* Stores both counters as @mark. Any context, also before there is a clock. */
 void machine_set_mark(enum machine_mark mark);
 
 #endif

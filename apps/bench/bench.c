@@ -25,7 +25,7 @@ static struct bench_figures read_figures(const struct bench *bench)
 			now.notify += virtqueue_get_stats(vq).notified;
 	}
 	now.ns = port_now_ns();
-	now.insn = pmu_insn_available() ? pmu_insn_read() : 0;
+	now.insn = bench->insn_counted ? pmu_insn_read() : 0;
 	return now;
 }
 
@@ -35,7 +35,9 @@ void bench_begin(struct bench *bench, struct shell *sh, struct virtio_device *vd
 	bench->vdev = vdev;
 	/* Output that is still on its way would be counted. */
 	sh_drain(sh);
-	if (pmu_insn_available())
+	/* Asked once: to ask may begin a new count. */
+	bench->insn_counted = pmu_insn_available();
+	if (bench->insn_counted)
 		pmu_insn_start();
 	bench->start = read_figures(bench);
 }

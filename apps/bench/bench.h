@@ -20,6 +20,7 @@ struct bench_figures {
 struct bench {
 	struct shell *sh;
 	struct virtio_device *vdev; /* NULL: every interrupt counts, and no notification */
+	bool insn_counted;
 	struct bench_figures start;
 };
 

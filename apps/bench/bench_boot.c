@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench boot: when each step of the boot was over, in ns since reset, by the generic timer's counter. */
+/*
+ * bench boot: when each step of the boot was over, in ns since reset, by the generic timer's counter; and how
+ * many instructions it took since the first line of C, by the PMU.
+ */
 #include <inttypes.h>
 #include "apps/bench/bench.h"
 #include "lib/machine.h"
@@ -22,6 +25,9 @@ int bench_boot(struct shell *sh, int argc, char **argv)
 		  clock_ticks_to_ns(boot_ticks));
 	for (unsigned int i = 0; i < MACHINE_MARKS; i++)
 		sh_printf(sh, " %s=%" PRIu64, names[i], mark_ns((enum machine_mark)i));
+	sh_printf(sh, " insn=%" PRIu64, machine_mark_insn[MACHINE_MARK_PROMPT]);
+	for (unsigned int i = MACHINE_MARK_MMU; i < MACHINE_MARK_PROMPT; i++)
+		sh_printf(sh, " insn_%s=%" PRIu64, names[i], machine_mark_insn[i]);
 	sh_puts(sh, "\n");
 	return 0;
 }

@@ -8,9 +8,8 @@ line that is missing and runs that never agree. A "-" is not checked. The output
 columns: the count, a slash, its budget. Nothing is written; --propose prints a new table, each budget 3 %
 above today's count.
 
-Instructions are the PMU's. Where there is no such counter (QEMU 7.2 has none in any Armv7 CPU that boots
-this image) they are the guest's nanoseconds, which are the same under `-icount shift=0` as long as the
-guest does not sleep. Jobs that sleep have a "-" there. Of the boot it is the time in us, thousands of
+Instructions are the PMU's. Where a CPU has no such counter they are the guest's nanoseconds, which are the same
+under `-icount shift=0` as long as the guest does not sleep. Of the boot it is the time in us, thousands of
 instructions, up to the first command; of an interrupt the ns from a timer's deadline to its handler.
 """
 import argparse

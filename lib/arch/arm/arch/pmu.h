@@ -52,7 +52,7 @@ static inline uint64_t pmu_insn_read(void)
 
 /*
  * Whether the other two functions may be called and count. PMCEID0 would say so, but QEMU has that
- * register from Armv8 on, so it is tried out; whatever was being counted is lost.
+ * register from Armv8 on, so it is tried out; whatever was being counted is lost, and counts begin anew.
  */
 static inline bool pmu_insn_available(void)
 {
