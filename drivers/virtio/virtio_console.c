@@ -64,6 +64,7 @@ static int console_probe(struct virtio_device *vdev)
 	con->tty.name = vdev->dev.name;
 	port_lock_init(&con->lock);
 	port_event_init(&con->tx_event);
+	port_event_init(&con->rx_event);
 
 	ret = console_find_vqs(con);
 	if (!ret)

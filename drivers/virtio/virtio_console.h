@@ -35,8 +35,16 @@ int __must_check virtio_console_write(struct virtio_console *con, const char *bu
 				      uint64_t timeout_ns);
 
 /*
+ * Reads what has come, at most @len (above 0) bytes, and waits up to @timeout_ns for the first of them. Returns how
+ * many, -ETIMEDOUT or -EIO (the device failed for good, and all has been read). It takes from the same input as
+ * the terminal's read; one call at a time. Thread context.
+ */
+int __must_check virtio_console_read(struct virtio_console *con, char *buf, size_t len,
+				     uint64_t timeout_ns);
+
+/*
  * Without interrupts: while @polled, the device is asked for none. Its terminal's read and write look for
- * themselves what has come and what was taken, virtio_console_write() does not sleep, and the terminal's input
+ * themselves what has come and what was taken, the two calls above do not sleep, and the terminal's input
  * callback is not called. Thread context.
  */
 void virtio_console_set_polled(struct virtio_console *con, bool polled);

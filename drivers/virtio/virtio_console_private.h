@@ -34,7 +34,7 @@ struct virtio_console {
 	bool frozen;	 /* being recovered: nothing goes into the rings */
 	bool polled;	 /* no interrupts are asked for: who reads or writes looks himself */
 	bool tx_waiting; /* somebody waits for the device to take output */
-	struct port_event tx_event;
+	struct port_event tx_event, rx_event;
 	void (*input_fn)(void *arg);
 	void *input_arg;
 	struct virtio_console_stats stats;

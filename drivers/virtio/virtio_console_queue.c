@@ -34,6 +34,22 @@ static struct console_buffer *buffer_get(struct console_buffer **list)
 	return buffer;
 }
 
+/* Waits for @event a little, less than what is left of @timeout_ns since @start_ns. 0 or -ETIMEDOUT. */
+static int wait_slice(struct virtio_console *con, struct port_event *event, uint64_t start_ns,
+		      uint64_t timeout_ns)
+{
+	uint64_t elapsed = port_now_ns() - start_ns;
+
+	if (elapsed >= timeout_ns)
+		return -ETIMEDOUT;
+	/* Woken or not, the caller looks again. */
+	if (con->polled)
+		work_run(); /* one of them may be our recovery */
+	else
+		(void)port_event_wait(event, MIN(timeout_ns - elapsed, WAIT_SLICE_NS));
+	return 0;
+}
+
 /* --- input ------------------------------------------------------------------------------- */
 
 static unsigned int input_used(const struct virtio_console *con)
@@ -114,6 +130,16 @@ static int tty_op_read(struct tty *tty, char *buf, size_t len)
 	if (notify)
 		virtqueue_notify(con->rx_vq);
 	return (int)taken;
+}
+
+int virtio_console_read(struct virtio_console *con, char *buf, size_t len, uint64_t timeout_ns)
+{
+	uint64_t start_ns = port_now_ns();
+	int taken, err = 0;
+
+	while ((taken = tty_op_read(&con->tty, buf, MIN(len, (size_t)INT32_MAX))) == 0 && !err)
+		err = con->failed ? -EIO : wait_slice(con, &con->rx_event, start_ns, timeout_ns);
+	return taken ? taken : err;
 }
 
 /* --- output ------------------------------------------------------------------------------ */
@@ -231,27 +257,12 @@ static int tx_busy(struct virtio_console *con)
 	return busy;
 }
 
-/* Waits a little, less than what is left of @timeout_ns since @start_ns. 0 or -ETIMEDOUT. */
-static int tx_wait(struct virtio_console *con, uint64_t start_ns, uint64_t timeout_ns)
-{
-	uint64_t elapsed = port_now_ns() - start_ns;
-
-	if (elapsed >= timeout_ns)
-		return -ETIMEDOUT;
-	/* Woken or not, the caller looks again. */
-	if (con->polled)
-		work_run(); /* one of them may be our recovery */
-	else
-		(void)port_event_wait(&con->tx_event, MIN(timeout_ns - elapsed, WAIT_SLICE_NS));
-	return 0;
-}
-
 static int tx_drain(struct virtio_console *con, uint64_t start_ns, uint64_t timeout_ns)
 {
 	int busy, err = 0;
 
 	while (!err && (busy = tx_busy(con)) != 0)
-		err = busy < 0 ? busy : tx_wait(con, start_ns, timeout_ns);
+		err = busy < 0 ? busy : wait_slice(con, &con->tx_event, start_ns, timeout_ns);
 	return err;
 }
 
@@ -277,7 +288,7 @@ int virtio_console_write(struct virtio_console *con, const char *buf, size_t len
 		len -= (size_t)taken;
 		if (!len)
 			break;
-		err = tx_wait(con, start_ns, timeout_ns);
+		err = wait_slice(con, &con->tx_event, start_ns, timeout_ns);
 		if (err)
 			return err;
 	}
@@ -332,7 +343,10 @@ void console_rx_callback(struct virtqueue *vq)
 
 	if (notify)
 		virtqueue_notify(vq);
-	if (input && input_fn)
+	if (!input)
+		return;
+	port_event_signal(&con->rx_event);
+	if (input_fn)
 		input_fn(input_arg);
 }
 

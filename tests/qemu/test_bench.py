@@ -135,6 +135,20 @@ def disk_counts(machine):
     return tuple(stats[name] for name in ("rd_operations", "rd_bytes", "wr_operations", "wr_bytes"))
 
 
+@pytest.mark.parametrize("wait", ["wfi", "poll"])
+def test_disk_jobs_on_a_file(lab, arch, wait):
+    """Which QEMU's threads read and write while the guest goes on."""
+    disk = lab.file("disk", 16 << 20)
+    machine = lab.boot(arch, "-drive", f"file={disk},format=raw,if=none,id=d", "-device",
+                       "virtio-blk-device,drive=d,request-merging=off")
+    for direction, order, size, depth in itertools.product("rw", ("rand", "seq"), (512, 65536), (1, 32)):
+        before = disk_counts(machine)
+        bench(machine, f"blk 0 {direction} {order} {size} qd={depth} wait={wait} n=50")
+        done = [now - then for now, then in zip(disk_counts(machine), before)]
+        assert done == ([50, 50 * size, 0, 0] if direction == "r" else [0, 0, 50, 50 * size])
+    machine.poweroff()
+
+
 @pytest.mark.parametrize("ring", [Ring(), PACKED], ids=lambda ring: ring.name)
 @pytest.mark.parametrize("wait", ["wfi", "poll"])
 def test_disk_jobs_over_their_whole_range(lab, arch, ring, wait):
@@ -191,6 +205,23 @@ def test_a_console_gets_every_byte_of_a_job(lab, arch, ring, wait):
     machine.poweroff()
 
 
+@pytest.mark.parametrize("ring", [Ring(), PACKED], ids=lambda ring: ring.name)
+def test_a_console_job_takes_as_much_input_as_it_says(lab, arch, ring):
+    """What the other end sends stays there until it is asked for; what is left is the shell's."""
+    channel = lab.channel()
+    jobs = ["con 0 100 dir=rx n=50", "con 0 3000 wait=poll dir=rx n=4", "con 0 1 n=1 dir=rx"]
+    channel.sock.sendall(b"#" * (100 * 50 + 3000 * 4 + 1) + b"echo the rest\r")
+    machine = lab.boot(dataclasses.replace(arch, ring=ring), "-chardev", f"socket,id=c,fd={channel.fd}",
+                       "-device", "virtio-serial-device", "-device", "virtconsole,chardev=c",
+                       append="; ".join(f"bench {job}" for job in jobs))
+    figures = parse_bench(machine.boot_text)
+    assert list(figures) == jobs and figures[jobs[1]]["irq"] == "0.00"
+    console = lab.terminal("console", channel)
+    assert console.prompt() == ""
+    assert console.prompt() == "echo the rest\nthe rest\n"
+    machine.poweroff()
+
+
 ERRORS = {
     "bench": "bench: incomplete command (try help)",
     "bench nothing": "bench: unknown command nothing (try help)",
@@ -220,6 +251,8 @@ ERRORS = {
     "bench con 0 65537": "bench con: bytes 65537 is too large (at most 65536)",
     "bench con 0 0": "bench con: bytes is 0",
     "bench con 0 64 wait=now": "bench con: now: no such option, or out of range",
+    "bench con 0 64 dir=up": "bench con: up: no such option, or out of range",
+    "bench con 0 64 dir=rx": "bench con: timed out",
     "bench con 1 64": "bench: no console device 1 (1 present)",
     "bench irq wait=": "bench irq: : no such option, or out of range",
     "bench irq n=1000001": "bench irq: n 1000001 is too large (at most 1000000)",

@@ -114,13 +114,14 @@ static void a_look_at_a_disk_with_interrupts_leaves_them_on(void **state)
 
 /* While a writer polls, only the work items that it lets run can move the clock and the device. */
 static struct work ticker;
-static bool ticks_pump;
+static bool typed_later;
 
 static void tick(struct work *work)
 {
 	port_host_advance(NSEC_PER_MSEC);
-	if (ticks_pump)
-		refdev_pump();
+	refdev_pump();
+	if (typed_later)
+		typed_later = refdev_console_input(rig.dev, "later", 5) != 5;
 	work_schedule(work);
 }
 
@@ -128,7 +129,6 @@ static void start_polled_console(enum kind kind)
 {
 	start_console(kind);
 	virtio_console_set_polled(con, true);
-	ticks_pump = true;
 	work_init(&ticker, tick);
 	work_schedule(&ticker);
 }
@@ -190,6 +190,27 @@ static void what_is_typed_is_read_without_an_interrupt(void **state)
 	}
 }
 
+/* What was typed before and after the wait has begun; and nothing at all. */
+static void input_is_waited_for_without_an_interrupt(void **state)
+{
+	char back[8];
+
+	(void)state;
+	for (enum kind kind = LEGACY; kind < ALL_KINDS; kind++) {
+		start_polled_console(kind);
+		assert_int_equal(refdev_console_input(rig.dev, "abc", 3), 3);
+		assert_int_equal(virtio_console_read(con, back, 2, SECONDS(1)), 2);
+		assert_int_equal(virtio_console_read(con, back + 2, 5, SECONDS(1)), 1);
+		assert_memory_equal(back, "abc", 3);
+		typed_later = true;
+		assert_int_equal(virtio_console_read(con, back, 8, SECONDS(1)), 5);
+		assert_memory_equal(back, "later", 5);
+		assert_int_equal(virtio_console_read(con, back, 8, SECONDS(1)), -ETIMEDOUT);
+		assert_int_equal(queue_interrupts(0), 0);
+		end_polled_console();
+	}
+}
+
 static void a_polled_console_that_takes_nothing_is_a_timeout(void **state)
 {
 	(void)state;
@@ -235,6 +256,7 @@ int main(void)
 		TEST(a_look_at_a_disk_with_interrupts_leaves_them_on),
 		TEST(what_is_written_arrives_without_an_interrupt),
 		TEST(what_is_typed_is_read_without_an_interrupt),
+		TEST(input_is_waited_for_without_an_interrupt),
 		TEST(a_polled_console_that_takes_nothing_is_a_timeout),
 		TEST(a_polled_console_recovers),
 	};

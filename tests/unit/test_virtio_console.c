@@ -119,6 +119,49 @@ static void what_is_typed_is_read_in_order_and_nothing_is_lost(void **state)
 	rig_end(&rig);
 }
 
+static void type_hello(void *arg)
+{
+	assert_int_equal(refdev_console_input(arg, "hello", 5), 5);
+}
+
+static void a_reader_waits_for_the_first_byte(void **state)
+{
+	uint32_t version;
+	uint64_t begin;
+	char back[8];
+
+	(void)state;
+	for (version = 1; version <= 2; version++) {
+		start(refdev_console_new(version, 0));
+		assert_int_equal(virtio_console_read(con, back, 8, NSEC_PER_SEC), -ETIMEDOUT);
+		begin = port_now_ns();
+		port_host_after(305 * NSEC_PER_MSEC, type_hello, rig.dev);
+		assert_int_equal(virtio_console_read(con, back, 3, NSEC_PER_SEC), 3);
+		assert_in_range(port_now_ns() - begin, 305 * NSEC_PER_MSEC, 307 * NSEC_PER_MSEC);
+		assert_int_equal(virtio_console_read(con, back + 3, 5, NSEC_PER_SEC), 2);
+		assert_memory_equal(back, "hello", 5);
+		rig_end(&rig);
+	}
+}
+
+/* What had come is still read. */
+static void a_reader_of_a_console_that_is_given_up_gets_an_error(void **state)
+{
+	char back[8];
+
+	(void)state;
+	start(refdev_console_new(2, 0));
+	assert_int_equal(refdev_console_input(rig.dev, "abc", 3), 3);
+	run_machine();
+	rig.dev->lies.refuse_features = true;
+	refdev_needs_reset(rig.dev);
+	run_machine();
+	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
+	assert_int_equal(virtio_console_read(con, back, 8, NSEC_PER_SEC), 3);
+	assert_int_equal(virtio_console_read(con, back, 8, NSEC_PER_SEC), -EIO);
+	rig_end(&rig);
+}
+
 static void the_size_follows_the_device(void **state)
 {
 	(void)state;
@@ -228,6 +271,8 @@ int main(void)
 		TEST(the_terminal_takes_what_it_has_room_for),
 		TEST(draining_waits_until_the_device_has_all),
 		TEST(what_is_typed_is_read_in_order_and_nothing_is_lost),
+		TEST(a_reader_waits_for_the_first_byte),
+		TEST(a_reader_of_a_console_that_is_given_up_gets_an_error),
 		TEST(the_size_follows_the_device),
 		TEST(an_emergency_write_goes_through_config_space),
 		TEST(a_device_that_takes_nothing_is_a_timeout),
