@@ -129,7 +129,9 @@ static int run(struct blk_job *job, unsigned int depth)
 	}
 	virtio_blk_kick(job->blk);
 	err = wait(job);
-	return err ? err : job->error;
+	if (err)
+		job->error = err; /* what comes back later is not sent again */
+	return job->error;
 }
 
 /* Bytes from one buffer to the next. */
