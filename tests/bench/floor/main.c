@@ -85,8 +85,8 @@ void floor_report(const struct job *job, const char *more, ...)
 	uint64_t rate = measure.ns ? job->count * NSEC_PER_SEC / measure.ns : 0;
 	va_list args;
 
-	printf("BENCH %s ns=%" PRIu64 " per_s=%" PRIu64 " insn=%" PRIu64 " ", job->text, measure.ns,
-	       rate, measure.insn);
+	printf("BENCH %s ns=%" PRIu64 " per_s=%" PRIu64 " insn=%" PRIu64 " ", job->text,
+	       measure.ns / job->count, rate, measure.insn);
 	va_start(args, more);
 	vprintf(more, args);
 	va_end(args);

@@ -2,15 +2,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One job on one participant: run.py [OPTIONS] PARTICIPANT JOB (--help has more).
 
-The participants are vireo and floor (our images), and of `make bench-peers`: linux as Debian has it,
-linux-tuned (no scheduler, statistics, merging, mitigations), linux-best (tuned by all that we know of:
-see LINUX_BEST and linux_init.c), uboot and edk2. All have the same machine. A job is what Vireo's bench command takes, without the word bench:
+The participants are vireo, vireo-packed (with the packed ring) and floor (our images), and of `make
+bench-peers`: linux as Debian has it, linux-tuned (no scheduler, statistics, merging, mitigations),
+linux-best (tuned by all that we know of: see LINUX_BEST and linux_init.c), uboot and edk2. All have the
+same machine. A job is what Vireo's bench command takes, without the word bench:
 
     blk 0 r rand 4096 qd=32 wait=wfi n=20000      net 0 tx 64 batch=64 n=20000
     boot                                          net 0 rtt 64 n=2000
 
-A participant prints BENCH, the job, and its figures as KEY=VALUE; ns is that of one operation. The result has those, and host_ns,
-the time from QEMU's start until the line came; for `boot` that is what ns and per_s are of.
+A participant prints BENCH, the job, and its figures as KEY=VALUE; ns is that of one operation. The
+result has those; host_ns, the time from QEMU's start until the line came, which for `boot` is what ns and
+per_s are of; and end_ns, the time until QEMU has ended. The floor's `boot` is to power off at once: it
+prints nothing, and its end is what counts.
 """
 import argparse
 import json
@@ -88,6 +91,7 @@ class Serial:
         self._process.stdin.flush()
 
     def finish(self):
+        """Reads to the end; the ns from the start to QEMU's end."""
         while self._more():
             pass
         try:
@@ -96,6 +100,7 @@ class Serial:
             raise BenchError("QEMU does not end") from None
         if status:
             raise BenchError(f"QEMU's exit status is {status}:\n" + self.report())
+        return time.monotonic_ns() - self.start
 
     def report(self):
         self._errors.seek(0)
@@ -120,8 +125,12 @@ def machine(arch, network):
             "-device", "virtio-blk-device,drive=disk0", *network]
 
 
-def vireo(arch, job):
-    return ["-kernel", needed(arch, "vireo.elf"), "-append", f"bench {job}; poweroff"]
+def vireo(*options):
+    """lsdev says, behind the job, of which format the rings are."""
+    def all_options(arch, job):
+        return [*options, "-kernel", needed(arch, "vireo.elf"),
+                "-append", f"bench {job}; {'' if job == 'boot' else 'lsdev; '}poweroff"]
+    return all_options
 
 
 def floor(arch, job):
@@ -167,7 +176,7 @@ def drive_uboot(serial, arch, job):
 
 
 PARTICIPANTS = {
-    "vireo": vireo, "floor": floor, "linux": linux(),
+    "vireo": vireo(), "vireo-packed": vireo("-global", "virtio-device.packed=on"), "floor": floor, "linux": linux(),
     "linux-tuned": linux(LINUX_TUNED), "linux-best": linux(LINUX_BEST),
     "uboot": firmware("u-boot.bin"), "edk2": firmware("edk2.fd"),
 }
@@ -193,19 +202,34 @@ def parse(job, line, host_ns):
     return result
 
 
-def measure(serial, participant, arch, job):
+def check_rings(serial, participant, job):
+    """A packed ring that QEMU does not offer would be a split one under another name."""
+    form = {"vireo": b":256/split", "vireo-packed": b":256/packed"}.get(participant)
+    if form and job != "boot" and form not in serial.text:
+        raise BenchError(f"{participant}: no ring is {form.decode()}:\n" + serial.report())
+
+
+def find_line(serial, participant, arch, job):
+    """The line with the job's figures, and the ns from the start until it came."""
+    boot_ns = None
     if participant == "uboot":
         boot_ns = drive_uboot(serial, arch, job)
-        if boot_ns:
-            serial.finish()
-            return parse(job, "boot", boot_ns)
+    elif participant == "floor" and job == "boot":
+        boot_ns = serial.finish()
+    if boot_ns:
+        return "boot", boot_ns
     line = rb"^(BENCH " + re.escape(job.encode()) + rb"(?: [^\r\n]*)?|BENCH-ERROR[^\r\n]*)\r*\n"
     found, host_ns = serial.find(b"(?m)" + line)
-    text = found[1].decode(errors="replace")
-    if text.startswith("BENCH-ERROR"):
-        raise BenchError(text)
-    serial.finish()
-    return parse(job, text, host_ns)
+    return found[1].decode(errors="replace"), host_ns
+
+
+def measure(serial, participant, arch, job):
+    line, host_ns = find_line(serial, participant, arch, job)
+    if line.startswith("BENCH-ERROR"):
+        raise BenchError(line)
+    end_ns = serial.finish()
+    check_rings(serial, participant, job)
+    return parse(job, line, host_ns) | {"end_ns": end_ns}
 
 
 def pinned(command, cpu):
