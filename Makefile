@@ -245,13 +245,14 @@ WORKERS ?= $(shell n=$$(nproc); echo $$((n < 2 ? 2 : n > 8 ? 8 : n + 1)))
 
 .PHONY: test
 test: all $(UNIT_TESTS) $(B)/s390x/bigendian $(B)/arm/arm_memset | deps ## run all tests; the last line is "N passed, N failed"
-	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) --pytest tests/qemu \
+	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) --pytest tests/bench --pytest tests/qemu \
 		--pytest-args='$(PYTEST_ARGS)' --alone '$(BENCH_COUNT)' $(FUZZ_SHORT) $(UNIT_TESTS) \
 		$(BIG_ENDIAN_RUN) $(ARM_RUN)
 
 .PHONY: test-unit
-test-unit: $(UNIT_TESTS) $(B)/s390x/bigendian $(B)/arm/arm_memset | deps ## run the unit tests alone (host, ASan and UBSan)
-	@$(PYTHON) tests/check/run_tests.py --workers $(JOBS) $(UNIT_TESTS) $(BIG_ENDIAN_RUN) $(ARM_RUN)
+test-unit: $(UNIT_TESTS) $(B)/s390x/bigendian $(B)/arm/arm_memset | deps ## run the unit tests alone (host, ASan and UBSan; those of make bench)
+	@$(PYTHON) tests/check/run_tests.py --workers $(JOBS) --pytest tests/bench $(UNIT_TESTS) \
+		$(BIG_ENDIAN_RUN) $(ARM_RUN)
 
 .PHONY: test-qemu
 test-qemu: all | deps ## run the QEMU tests alone (PYTEST_ARGS='-k blk' chooses)
@@ -450,10 +451,11 @@ BENCH_COUNT := $(PYTHON) tests/bench/count.py
 bench-count: all | deps ## count instructions, notifications, interrupts and accesses; fails over tests/bench/budget.tsv
 	@$(BENCH_COUNT)
 
-# RATES_ARGS='--participants vireo,linux --jobs random --rounds 3' runs less; --help has the rest.
-.PHONY: bench-rates
-bench-rates: bench-peers all ## rates of Vireo, the floor and the peers, interleaved on one CPU, as ratios
-	@$(PYTHON) tests/bench/rates.py --json $(B)/bench/rates.json $(RATES_ARGS)
+# BENCH_ARGS='--participants vireo,linux --measures read --rounds 3' runs less, '--scale 2' longer jobs;
+# '--from build/bench/rates.json' runs nothing and writes page and charts anew; --help has the rest.
+.PHONY: bench
+bench: bench-peers all floor $(B)/bench/trace_count ## measure Vireo, the floor and the peers, into docs/PERFORMANCE.md and its charts
+	@$(PYTHON) tests/bench/rates.py --page docs/PERFORMANCE.md $(BENCH_ARGS)
 
 # --- checks --------------------------------------------------------------------------------
 

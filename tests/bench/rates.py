@@ -1,162 +1,221 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Rates of Vireo, of its peers and of the floor, side by side (make bench-peers builds the peers).
+"""make bench: what Vireo, its peers and the floor do, side by side, into docs/PERFORMANCE.md.
 
-Each round runs every job on every participant once, one after the other on one processor of the host,
-and begins with another participant than the round before: what disturbs the machine for a while
-disturbs all of them. A ratio is taken within a round; shown are medians, and in brackets the least and
-the greatest. Nothing here judges a figure; a job that does not run is an error.
+Each round runs every measure on every participant once, one after the other on one processor of the
+host, and begins with another participant than the round before: what disturbs the machine for a while
+disturbs all of them. Then the counts that have a bound are taken (exact, in one go), and the parts of the
+stack in which a read's instructions are.
+
+Nothing here fails over a figure; a job that fails twice is an error. All that was measured goes to
+--json, after each round as well. A full run (7 rounds or more, nothing left out) rewrites the tables between
+the marks of the page, and the charts beside it with the figures that they are made of; --from does so with
+what was measured before. Each bound stands there with what was measured: met or not met.
 """
 import argparse
-import dataclasses
+import concurrent.futures
+import datetime
 import json
 import os
 import pathlib
+import platform
 import re
-import statistics
 import subprocess
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "peers"))
-import run  # noqa: E402 # its folder is not a package
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path += [str(HERE / "peers"), str(HERE)]
+import charts  # noqa: E402
+import count  # noqa: E402
+import measures  # noqa: E402
+import page  # noqa: E402
+import run  # noqa: E402
 
 ROUNDS = 7
-REFERENCE = "vireo"
+ARCH = "aarch64"
+# Of a part's job; the second disk answers when the guest sleeps, so that each read has its interrupt.
+PARTS = {"4 KiB read, depth 32": ("blk 0 r rand 4096 qd=32 n=3200", 0),
+         "4 KiB read, depth 1, an interrupt for each": ("blk 0 r rand 4096 qd=1 n=200", 1000000)}
+# What the floor's jobs are called among the bounds on counts.
+FLOOR_JOBS = {"blk 0 r rand 4096 qd=32": "blk 0 r rand 4096 qd=32 wait=wfi n=3200",
+              "blk 0 r rand 4096 qd=1": "blk 0 r rand 4096 qd=1 wait=wfi n=1000",
+              "blk 0 r seq 1048576 qd=4": "blk 0 r seq 1048576 qd=4 wait=wfi n=64",
+              "net 0 tx 64 batch=64": "net 0 tx 64 batch=64 wait=wfi n=6400",
+              "net 1 rtt 64": "net 0 rtt 64 wait=wfi n=1000"}
 
 
-@dataclasses.dataclass(frozen=True)
-class Job:
-    """@counts: how many operations for each participant: enough for half a second or so."""
-    name: str
-    command: str
-    counts: dict
-
-    def text(self, participant):
-        return self.command.format(n=self.counts[participant])
-
-
-def counts(bare, linux, firmware=None):
-    each = {"vireo": bare, "floor": bare}
-    each |= dict.fromkeys(("linux", "linux-tuned", "linux-best"), linux)
-    return each | (dict.fromkeys(("uboot", "edk2"), firmware) if firmware else {})
-
-
-JOBS = (
-    Job("4 KiB random reads, depth 32", "blk 0 r rand 4096 qd=32 wait=wfi n={n}",
-        counts(200000, 40000)),
-    Job("4 KiB random reads, depth 1", "blk 0 r rand 4096 qd=1 wait=wfi n={n}",
-        counts(60000, 6000, 50000)),
-    Job("1 MiB sequential reads, depth 4", "blk 0 r seq 1048576 qd=4 wait=wfi n={n}",
-        counts(40000, 2000)),
-    Job("1 MiB sequential reads, depth 1", "blk 0 r seq 1048576 qd=1 wait=wfi n={n}",
-        counts(40000, 2000, 40000)),
-    Job("64-byte frames sent, batch 64", "net 0 tx 64 batch=64 n={n}", counts(640000, 38400)),
-    Job("64-byte frames sent, batch 1", "net 0 tx 64 batch=1 n={n}",
-        counts(100000, 15000, 50000)),
-    Job("UDP round trips, 64 bytes", "net 0 rtt 64 n={n}", counts(20000, 4000)),
-    Job("from QEMU's start to all devices ready", "boot", counts(1, 1, 1)),
-)
+def note(text):
+    print(text, file=sys.stderr, flush=True)
 
 
 def chosen(options):
-    """(job, participants) of what was asked for, each image looked for once before any is run."""
+    """(measure, participants) of what is to be run, each image looked for once before any is."""
     wanted = options.participants.split(",")
-    unknown = set(wanted) - set(run.PARTICIPANTS)
+    unknown = set(wanted) - set(measures.NAMES)
     if unknown:
         raise run.BenchError(f"no such participants: {', '.join(sorted(unknown))}")
-    plan = [(job, [name for name in wanted if name in job.counts]) for job in JOBS
-            if re.search(options.jobs, job.name) or re.search(options.jobs, job.command)]
-    for job, names in plan:
+    plan = [(one, [name for name in wanted if name in one.counts])
+            for one in measures.MEASURES if not one.of and
+            re.search(options.measures, f"{one.key} {one.title}")]
+    plan = [(one, names) for one, names in plan if names]
+    if not plan:
+        raise run.BenchError("no measure is left")
+    for one, names in plan:
         for name in names:
-            run.PARTICIPANTS[name](options.arch, job.text(name))
-    if not any(names for _, names in plan):
-        raise run.BenchError("no job is left")
-    return [(job, names) for job, names in plan if names]
+            run.PARTICIPANTS[name](ARCH, one.job(name))
+    return plan
 
 
-def measure(plan, options):
-    """{job name: {participant: [a result for each round]}}"""
-    samples = {job.name: {name: [] for name in names} for job, names in plan}
-    for number in range(options.rounds):
-        for job, names in plan:
-            first = number % len(names)
-            for name in names[first:] + names[:first]:
-                samples[job.name][name].append(
-                    run.run(name, job.text(name), options.arch, options.cpu, options.limit))
-        print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
-    return samples
+def run_twice(name, job, options):
+    """A job that fails is tried once more: a busy host can be too late for a time limit."""
+    try:
+        return run.run(name, job, ARCH, options.cpu, options.limit)
+    except run.BenchError as error:
+        note(f"once more: {error}")
+        return run.run(name, job, ARCH, options.cpu, options.limit)
 
 
-def middle(values):
-    return statistics.median(values), min(values), max(values)
+def take(samples, one, name, result):
+    """Into each measure that this run is of."""
+    for other in measures.MEASURES:
+        if other.runs == one.key and name in other.counts:
+            rounds = samples.setdefault(other.key, {}).setdefault(name, [])
+            rounds.append(round(other.figure(result), 3))
 
 
-def ratios(reference, other):
-    """How many times faster the first is, round by round."""
-    return [a["per_s"] / b["per_s"] for a, b in zip(reference, other)]
+def run_round(plan, number, options, samples):
+    for one, names in plan:
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            take(samples, one, name, run_twice(name, one.job(name, options.scale), options))
 
 
-def table(samples, reference):
-    """Rows of text: operations a second, or milliseconds for what happens once."""
-    rows = [("measure", "participant", "median", "least..greatest", f"{reference} is faster by")]
-    for name, results in samples.items():
-        for participant, rounds in results.items():
-            once = rounds[0]["n"] == 1
-            unit, digits = ("ms", 1) if once else ("/s", 0)
-            values = [r["ns"] / 1e6 if once else r["per_s"] for r in rounds]
-            mid, low, high = (f"{value:,.{digits}f}" for value in middle(values))
-            versus = ""
-            if reference in results and participant != reference:
-                versus = "{:.2f} ({:.2f}..{:.2f})".format(
-                    *middle(ratios(results[reference], rounds)))
-            rows.append((name, participant, f"{mid} {unit}", f"{low}..{high}", versus))
-    return rows
+def save(data, path):
+    """The figures of one participant, or of one job, on one line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(data, indent=1)
+    text = re.sub(r"\[[^][{}]*\]|\{[^][{}]*\}", lambda found: " ".join(found[0].split()), text)
+    path.write_text(text + "\n")
 
 
-def show(rows):
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+def counted():
+    """Each job of budget.tsv: from "ARCH RING" to its counts by job."""
+    platforms = count.read_budget(count.BUDGET)
+    cpus = sorted(os.sched_getaffinity(0))[:count.WORKERS]
+    with concurrent.futures.ThreadPoolExecutor(len(cpus)) as pool:
+        waiting = {" ".join(key): pool.submit(count.count, *key, jobs, cpus[number % len(cpus)])
+                   for number, (key, jobs) in enumerate(platforms.items())}
+        return {key: future.result()[0] for key, future in waiting.items()}
+
+
+def floor_counts(options):
+    """Instructions of each operation."""
+    costs = {}
+    for name, job in FLOOR_JOBS.items():
+        result = run.run("floor", job, ARCH, options.cpu, options.limit, ("-icount", "shift=0"))
+        costs[name] = round(result["insn"] / result["n"], 2)
+    return costs
+
+
+def parts(options):
+    """Instructions of each operation by part of the stack."""
+    found = {}
+    for title, (job, latency_ns) in PARTS.items():
+        disk = f"null-co,node-name=d,size={run.DISK_BYTES},latency-ns={latency_ns}"
+        text = subprocess.run(
+            [sys.executable, str(HERE / "profile.py"), str(options.trace_count), ARCH, job,
+             "-blockdev", disk, "-device", "virtio-blk-device,drive=d"],
+            check=True, stdout=subprocess.PIPE, text=True, cwd=run.ROOT).stdout
+        found[title] = {part: float(value) for value, part in
+                        re.findall(r"^ *([\d.]+) part: (.*)$", text, re.M)}
+    return found
+
+
+def peers():
+    """Name and version of each package, without what a changelog says besides."""
+    file = run.BUILD / "peers" / ARCH / "versions.txt"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [re.sub(r"^([^:]*): \S+ \(([^)]*)\).*", r"\1 \2", line) for line in lines]
 
 
 def surroundings(options):
     """What a reader has to know of the machine."""
     model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     version = subprocess.run([run.QEMU, "--version"], check=True, capture_output=True, text=True)
-    peers = run.BUILD / "peers" / options.arch / "versions.txt"
-    return {"host": model[1] if model else os.uname().machine, "arch": options.arch,
-            "qemu": version.stdout.splitlines()[0], "cpu": run.CPU[options.arch],
-            "pinned": options.cpu, "load": os.getloadavg()[0],
-            "peers": peers.read_text().splitlines() if peers.exists() else []}
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        note(f"The load average is {load:.2f}: who else uses this machine makes noise of the figures.")
+    return {"date": datetime.date.today().isoformat(), "rounds": options.rounds,
+            "scale": options.scale, "host": model[1].strip() if model else platform.machine(),
+            "cpus": os.cpu_count(), "kernel": f"{platform.system()} {platform.release()}",
+            "qemu": version.stdout.splitlines()[0], "cpu": run.CPU[ARCH], "pinned": options.cpu,
+            "load": [load, load], "peers": peers()}
+
+
+def measure_all(options):
+    plan = chosen(options)
+    data = {"about": surroundings(options), "rates": {}, "counts": {}, "floor": {}, "parts": {}}
+    for number in range(options.rounds):
+        run_round(plan, number, options, data["rates"])
+        data["about"]["load"][1] = os.getloadavg()[0]
+        save(data, options.json)
+        note(f"round {number + 1} of {options.rounds}")
+    if options.full:
+        data |= {"floor": floor_counts(options), "counts": counted(), "parts": parts(options)}
+        save(data, options.json)
+    return data
+
+
+def write(data, path):
+    page.put(path, page.blocks(data))
+    folder = path.parent / "charts"
+    save(data, folder / "rates.json")
+    for name, svg in charts.all_charts(data).items():
+        (folder / f"{name}.svg").write_text(svg.write())
+    note(f"written: {path} and {folder}/*.svg")
+
+
+def show(data):
+    print(page.machine(data), page.rates(data), page.rate_bounds(data), sep="\n\n")
+    if data["counts"]:
+        print("", page.count_bounds(data), page.summary(data), sep="\n\n")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    everyone = ",".join(measures.NAMES)
+    parser.add_argument("--cpu", type=int, default=max(os.sched_getaffinity(0)))
+    parser.add_argument("--limit", type=int, default=run.LIMIT_S, help="seconds for one run")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--scale", type=float, default=1.0, help="the jobs' lengths times this")
+    parser.add_argument("--participants", default=everyone)
+    parser.add_argument("--measures", default="", help="those in whose name is this pattern")
+    parser.add_argument("--json", type=pathlib.Path, default=run.BUILD / "bench/rates.json")
+    parser.add_argument("--trace-count", type=pathlib.Path, default=run.BUILD / "bench/trace_count")
+    parser.add_argument("--page", type=pathlib.Path, help="docs/PERFORMANCE.md")
+    parser.add_argument("--from", type=pathlib.Path, dest="old", help="such a --json: runs nothing")
+    options = parser.parse_args()
+    if options.rounds < 1 or options.scale <= 0:
+        parser.error("at least one round, of some length")
+    options.full = options.participants == everyone and not options.measures
+    return options
 
 
 def main():
     run.end_with_children()
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--arch", choices=run.CPU, default="aarch64")
-    parser.add_argument("--cpu", type=int, default=max(os.sched_getaffinity(0)))
-    parser.add_argument("--limit", type=int, default=run.LIMIT_S, help="seconds for one run")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--participants", default=",".join(run.PARTICIPANTS))
-    parser.add_argument("--jobs", default="", help="those whose name or command has this pattern")
-    parser.add_argument("--json", type=pathlib.Path, help="all results, for the page and charts")
-    options = parser.parse_args()
-    if options.rounds < 1:
-        parser.error("at least one round")
+    options = arguments()
     try:
-        plan = chosen(options)
-        about = surroundings(options)
-        samples = measure(plan, options)
+        data = json.loads(options.old.read_text()) if options.old else measure_all(options)
     except run.BenchError as error:
-        sys.exit(f"rates: {error}")
-    for key, value in about.items():
-        print(f"{key}: {'; '.join(value) if isinstance(value, list) else value}")
-    names = options.participants.split(",")
-    show(table(samples, REFERENCE if REFERENCE in names else names[0]))
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps({"about": about, "samples": samples}, indent=1))
+        sys.exit(f"bench: {error}")
+    show(data)
+    if not options.page:
+        return
+    if options.old or (options.full and options.rounds >= ROUNDS):
+        write(data, options.page)
+    else:
+        note(f"{options.page} is left as it is: that takes a full run of {ROUNDS} rounds")
 
 
 if __name__ == "__main__":

@@ -8,16 +8,16 @@ judged. A case over its bound is named, and makes the exit status 1. --write put
 the marks of PAGE (docs/PERFORMANCE.md).
 """
 import itertools
-import pathlib
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
 
+import page
+
 BUFFERS = 32000
 ROUNDS = 7
-MARKS = ("<!-- ring: begin -->", "<!-- ring: end -->")
 
 
 def cases():
@@ -83,13 +83,6 @@ def table(rows):
     return "\n".join(lines)
 
 
-def write(page, text):
-    path = pathlib.Path(page)
-    old = path.read_text()
-    begin, end = (old.index(mark) for mark in MARKS)
-    path.write_text(f"{old[:begin]}{MARKS[0]}\n{text}\n{old[end:]}")
-
-
 def main():
     program = sys.argv[1]
     all_cases = list(cases())
@@ -98,7 +91,7 @@ def main():
     text = table(rows)
     print(text)
     if "--write" in sys.argv:
-        write(sys.argv[sys.argv.index("--write") + 1], text)
+        page.put(sys.argv[sys.argv.index("--write") + 1], {"ring": text})
     over = [case for case, count, limit, _ in rows if limit and count > limit]
     for case in over:
         print("over its bound:", *case)

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Runs the host programs of tests/unit, commands, and the pytest folder tests/qemu, and adds up all.
+"""Runs the host programs of tests/unit, commands, and pytest folders (tests/qemu, tests/bench), and adds
+up all.
 
 A command is one test: it passes where its exit status is 0.
 
@@ -134,8 +135,10 @@ def run_pytest(folder, workers, report, extra):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--pytest", metavar="FOLDER", help="a folder of pytest files")
-    parser.add_argument("--report", type=pathlib.Path, default="build/test/qemu.xml")
+    parser.add_argument("--pytest", metavar="FOLDER", action="append", default=[],
+                        help="a folder of pytest files; may be given several times")
+    parser.add_argument("--reports", type=pathlib.Path, default="build/test",
+                        help="where FOLDER's results go as NAME.xml")
     parser.add_argument("--pytest-args", default="", help="options for pytest, in one word")
     parser.add_argument("--command", metavar="NAME=COMMAND", action="append", default=[],
                         help="a command that is one test; may be given several times")
@@ -148,8 +151,9 @@ def main():
     total = run_units(args.programs, args.workers)
     total.add(run_units(args.alone, 1))
     total.add(run_commands(args.command, args.workers, args.verbose))
-    if args.pytest:
-        total.add(run_pytest(args.pytest, args.workers, args.report, args.pytest_args.split()))
+    for folder in args.pytest:
+        report = args.reports / f"{pathlib.Path(folder).name}.xml"
+        total.add(run_pytest(folder, args.workers, report, args.pytest_args.split()))
     print(total, flush=True)
     return 0 if total.passed and not total.failed else 1
 
