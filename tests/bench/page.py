@@ -33,8 +33,8 @@ def machine(data):
     about = data["about"]
     peers = ", ".join(about["peers"]) or "none"
     return (f"`make bench` of {about['date']}: {about['rounds']} rounds, pinned to one CPU of "
-            f"{about['cpus']} ({about['host']}), {about['kernel']}, load average "
-            f"{about['load'][0]:.2f} before and {about['load'][1]:.2f} after; {about['qemu']}, TCG, "
+            f"{about['cpus']} ({about['host']}), of which other programs and the hypervisor had "
+            f"{about['others_percent']} % meanwhile; {about['kernel']}; {about['qemu']}, TCG, "
             f"`-M virt -cpu {about['cpu']} -m 512`, virtio-mmio, disk null-co. Peers: {peers}.")
 
 

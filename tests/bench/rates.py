@@ -20,6 +20,7 @@ import os
 import pathlib
 import platform
 import re
+import statistics
 import subprocess
 import sys
 
@@ -75,19 +76,27 @@ def run_twice(name, job, options):
         return run.run(name, job, ARCH, options.cpu, options.limit)
 
 
-def take(samples, one, name, result):
-    """Into each measure that this run is of."""
+def take(samples, one, name, results):
+    """The round's figure (of several runs the median) into each measure that these runs are of."""
     for other in measures.MEASURES:
         if other.runs == one.key and name in other.counts:
             rounds = samples.setdefault(other.key, {}).setdefault(name, [])
-            rounds.append(round(other.figure(result), 3))
+            rounds.append(round(statistics.median(map(other.figure, results)), 3))
 
 
 def run_round(plan, number, options, samples):
+    """What is run several times takes turns as well."""
     for one, names in plan:
         first = number % len(names)
-        for name in names[first:] + names[:first]:
-            take(samples, one, name, run_twice(name, one.job(name, options.scale), options))
+        order = names[first:] + names[:first]
+        results = {name: [] for name in order}
+        for turn in range(max(map(one.repeats, order))):
+            for name in order:
+                if turn < one.repeats(name):
+                    job = one.job(name, options.scale)
+                    results[name].append(run_twice(name, job, options))
+        for name in order:
+            take(samples, one, name, results[name])
 
 
 def save(data, path):
@@ -131,6 +140,26 @@ def parts(options):
     return found
 
 
+class Others:
+    """What else runs on our processor: its time that is neither idle nor our children's."""
+
+    def __init__(self, cpu, stat=pathlib.Path("/proc/stat")):
+        self._cpu, self._stat = cpu, stat
+        self._start = self._now()
+
+    def _now(self):
+        fields = re.search(rf"^cpu{self._cpu} (.*)$", self._stat.read_text(), re.M)[1].split()
+        user, nice, system, _, _, irq, softirq, steal = map(int, fields[:8])
+        busy = (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+        times = os.times()
+        return times.elapsed, busy - times.children_user - times.children_system
+
+    def percent(self):
+        """Since the start. Ticks of the clock and children's times do not agree to the last digit."""
+        passed, busy = (now - then for now, then in zip(self._now(), self._start))
+        return round(max(0.0, 100 * busy / passed), 1) if passed else 0.0
+
+
 def peers():
     """Name and version of each package, without what a changelog says besides."""
     file = run.BUILD / "peers" / ARCH / "versions.txt"
@@ -142,24 +171,22 @@ def surroundings(options):
     """What a reader has to know of the machine."""
     model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     version = subprocess.run([run.QEMU, "--version"], check=True, capture_output=True, text=True)
-    load = os.getloadavg()[0]
-    if load > 0.5:
-        note(f"The load average is {load:.2f}: who else uses this machine makes noise of the figures.")
     return {"date": datetime.date.today().isoformat(), "rounds": options.rounds,
             "scale": options.scale, "host": model[1].strip() if model else platform.machine(),
             "cpus": os.cpu_count(), "kernel": f"{platform.system()} {platform.release()}",
             "qemu": version.stdout.splitlines()[0], "cpu": run.CPU[ARCH], "pinned": options.cpu,
-            "load": [load, load], "peers": peers()}
+            "others_percent": 0.0, "peers": peers()}
 
 
 def measure_all(options):
     plan = chosen(options)
     data = {"about": surroundings(options), "rates": {}, "counts": {}, "floor": {}, "parts": {}}
+    others = Others(options.cpu)
     for number in range(options.rounds):
         run_round(plan, number, options, data["rates"])
-        data["about"]["load"][1] = os.getloadavg()[0]
+        data["about"]["others_percent"] = others.percent()
         save(data, options.json)
-        note(f"round {number + 1} of {options.rounds}")
+        note(f"round {number + 1} of {options.rounds}; others had {others.percent()} % of the CPU")
     if options.full:
         data |= {"floor": floor_counts(options), "counts": counted(), "parts": parts(options)}
         save(data, options.json)

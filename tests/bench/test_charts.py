@@ -78,6 +78,14 @@ def test_a_word_that_leaves_the_picture_is_an_error():
         svg.Svg(100, "t", "d").text(90, 10, "too long for this")
 
 
+def test_words_are_written_as_they_are():
+    picture = svg.Svg(200, 'a "title" & more', "d < e")
+    picture.text(0, 20, "a < b & c")
+    root = ElementTree.fromstring(picture.write())
+    assert root.find(f"{NAMESPACE}text").text == "a < b & c"
+    assert root.get("aria-label") == 'a "title" & more'
+
+
 def bars(picture):
     root = ElementTree.fromstring(picture.write())
     return [float(rect.get("width")) for rect in root.iter(f"{NAMESPACE}rect")]

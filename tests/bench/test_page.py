@@ -41,7 +41,7 @@ def test_a_job_is_whole_batches_and_as_long_as_asked_for(scale):
             found = re.search(r" n=(\d+)$", one.job(name, scale))
             assert bool(found) is not one.once
             if found:
-                assert int(found[1]) % 64 == 0
+                assert int(found[1]) % 64 == 0 and int(found[1]) > 0
                 assert int(found[1]) == 64 or abs(int(found[1]) - most * scale) <= 32
 
 
@@ -52,9 +52,10 @@ def test_firmware_sends_one_frame_at_a_time():
 
 def test_a_run_counts_for_each_measure_that_it_is_of():
     samples, result = {}, {"per_s": 5.0, "host_ns": 40000000, "end_ns": 44000000}
+    slow = {"per_s": 1.0, "host_ns": 90000000, "end_ns": 99000000}
     for name in ("vireo", "linux"):
-        rates.take(samples, measures.BY_KEY["boot"], name, result)
-        rates.take(samples, measures.BY_KEY["read-1"], name, result)
+        rates.take(samples, measures.BY_KEY["boot"], name, [result, slow, result])
+        rates.take(samples, measures.BY_KEY["read-1"], name, [result])
     assert samples == {"boot": {"vireo": [40.0], "linux": [40.0]}, "end": {"vireo": [44.0]},
                        "read-1": {"vireo": [5.0], "linux": [5.0]}}
 
@@ -70,6 +71,32 @@ def test_each_round_begins_with_another(monkeypatch):
         rates.run_round(plan, number, options, samples)
     assert ran == ["vireo", "floor", "linux", "floor", "linux", "vireo", "linux", "vireo", "floor"]
     assert samples == {"read-32": {"vireo": [1.0] * 3, "floor": [1.0] * 3, "linux": [1.0] * 3}}
+
+
+def test_what_is_over_in_no_time_is_run_several_times(monkeypatch):
+    ran = []
+    monkeypatch.setattr(rates.run, "run", lambda name, *_: ran.append(name) or
+                        {"host_ns": len(ran) * 1000000, "end_ns": 1})
+    plan, samples = [(measures.BY_KEY["boot"], ["vireo", "linux", "floor"])], {}
+    rates.run_round(plan, 0, argparse.Namespace(scale=1.0, cpu=0, limit=1), samples)
+    assert ran == ["vireo", "linux", "floor"] + ["vireo", "floor"] * 4
+    assert samples["boot"] == {"vireo": [6.0], "linux": [2.0], "floor": [7.0]}
+
+
+def test_the_time_that_others_had(tmp_path, monkeypatch):
+    """4 s passed: 3 s busy, 1 s of them stolen, 2 s of them our children's. Of the other processor and of idle
+    time nothing counts."""
+    ticks = rates.os.sysconf("SC_CLK_TCK")
+    stat = tmp_path / "stat"
+    times = argparse.Namespace(elapsed=10.0, children_user=5.0, children_system=1.0)
+    monkeypatch.setattr(rates.os, "times", lambda: times)
+    stat.write_text("cpu 9 9 9 9 9 9 9 9 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\ncpu1 0 0 0 0 0 0 0 0 0 0\n")
+    others = rates.Others(1, stat)
+    assert others.percent() == 0
+    times = argparse.Namespace(elapsed=14.0, children_user=6.5, children_system=1.5)
+    stat.write_text(f"cpu0 99 99 99 99 99 99 99 99 0 0\n"
+                    f"cpu1 {ticks} 0 {ticks} {7 * ticks} {9 * ticks} 0 0 {ticks} 0 0\n")
+    assert others.percent() == 25.0
 
 
 def test_a_job_that_fails_twice_is_an_error(monkeypatch):
