@@ -154,15 +154,15 @@ class CountBound:
 # very least, 64 bytes each, which no load or store of these CPUs moves.
 DISK, SLOW_DISK = "blk 0 r rand 4096", "blk 1 r rand 4096"
 COUNT_BOUNDS = (
-    CountBound("instructions, 4 KiB read, depth 32", f"{DISK} qd=32", "insn", 200, 250),
-    CountBound("instructions, 4 KiB read, depth 1", f"{DISK} qd=1", "insn", 400, 500),
+    CountBound("instructions, 4 KiB read, depth 32", f"{DISK} qd=32 n=3200", "insn", 200, 250),
+    CountBound("instructions, 4 KiB read, depth 1", f"{DISK} qd=1 n=1000", "insn", 400, 500),
     CountBound("instructions, the same, an interrupt for each", f"{SLOW_DISK} qd=1", "insn", 400, 500),
-    CountBound("register accesses, 4 KiB read, depth 32", f"{DISK} qd=32", "mmio", 5 / 32, 5 / 32),
-    CountBound("register accesses, depth 1", f"{DISK} qd=1", "mmio", 5, 5),
+    CountBound("register accesses, 4 KiB read, depth 32", f"{DISK} qd=32 n=3200", "mmio", 5 / 32, 5 / 32),
+    CountBound("register accesses, depth 1", f"{DISK} qd=1 n=1000", "mmio", 5, 5),
     CountBound("register accesses, depth 1, an interrupt for each", f"{SLOW_DISK} qd=1", "mmio", 5, 5),
-    CountBound("notifications, depth 32", f"{DISK} qd=32", "notify", 1 / 32, 1 / 32),
+    CountBound("notifications, depth 32", f"{DISK} qd=32 n=3200", "notify", 1 / 32, 1 / 32),
     CountBound("notifications, depth 1", f"{SLOW_DISK} qd=1", "notify", 1, 1),
-    CountBound("interrupts, depth 32", f"{DISK} qd=32", "irq", 1 / 32, 1 / 32),
+    CountBound("interrupts, depth 32", f"{DISK} qd=32 n=3200", "irq", 1 / 32, 1 / 32),
     CountBound("interrupts, depth 1", f"{SLOW_DISK} qd=1", "irq", 1, 1),
     CountBound("instructions, 1 MiB read: no payload copied", "blk 0 r seq 1048576 qd=4", "insn",
                16384, 16384),
