@@ -39,31 +39,31 @@ static uint64_t next_sector(struct blk_job *job)
 	return (uint64_t)(place & (job->places - 1)) * job->sectors;
 }
 
-/* Submits @req at the next place, or counts it as over. */
-static void again(struct blk_job *job, struct virtio_blk_request *req)
+/* Notes the first error, after which nothing more is submitted. */
+static void give_up(struct blk_job *job, int err)
 {
-	int err = 0;
-
-	if (job->todo && !job->error) {
-		job->todo--;
-		req->sector = next_sector(job);
-		err = virtio_blk_submit(job->blk, req);
-		if (!err)
-			return;
-	}
-	if (err && !job->error)
+	if (!job->error)
 		job->error = err;
-	if (--job->left == 0)
-		port_event_signal(&job->over);
+	job->todo = 0;
 }
 
+/* Submits @req again, at the next place, or counts it as over. */
 static void done(struct virtio_blk_request *req)
 {
 	struct blk_job *job = req->priv;
+	int err = req->status;
 
-	if (req->status && !job->error)
-		job->error = req->status;
-	again(job, req);
+	if (likely(!err && job->todo)) {
+		job->todo--;
+		req->sector = next_sector(job);
+		err = virtio_blk_submit(job->blk, req);
+		if (likely(!err))
+			return;
+	}
+	if (err)
+		give_up(job, err);
+	if (--job->left == 0)
+		port_event_signal(&job->over);
 }
 
 static void fill_request(struct blk_job *job, struct virtio_blk_request *req, bool write, void *buf)
@@ -122,7 +122,7 @@ static int run(struct blk_job *job, unsigned int depth)
 		job->reqs[i].sector = next_sector(job);
 		err = virtio_blk_add(job->blk, &job->reqs[i]);
 		if (err) {
-			job->error = err;
+			give_up(job, err);
 			job->left -= depth - i;
 			break;
 		}
@@ -130,7 +130,7 @@ static int run(struct blk_job *job, unsigned int depth)
 	virtio_blk_kick(job->blk);
 	err = wait(job);
 	if (err)
-		job->error = err; /* what comes back later is not sent again */
+		give_up(job, err); /* what comes back later is not sent again */
 	return job->error;
 }
 
