@@ -410,7 +410,9 @@ irqreturn_t vring_interrupt(int irq, void *_vq)
 	struct vring_virtqueue *vvq = to_vvq(vq);
 
 	(void)irq;
-	if (!vvq->ways.more_used(vvq)) {
+	/* Where nobody wants to know, the interrupt is another queue's, or was on its way. Who asks again finds
+	 * what is there by then: virtqueue_enable_cb(). */
+	if ((!vvq->callbacks && vq->callback && !vvq->broken) || !vvq->ways.more_used(vvq)) {
 		vvq->stats.spurious++;
 		return IRQ_NONE;
 	}

@@ -46,7 +46,8 @@ struct virtqueue_stats {
 	unsigned long kicks;	  /* virtqueue_kick_prepare() calls */
 	unsigned long notified;	  /* notifications sent */
 	unsigned long interrupts; /* vring_interrupt() calls that found work */
-	unsigned long spurious;	  /* ... that found none; ordinary where queues share a line */
+	unsigned long
+		spurious; /* ... that found none, or were unwanted; as where queues share a line */
 };
 
 /* The public part of a queue. All but @room, @priv and @direct_max is read only for drivers. */
@@ -159,7 +160,8 @@ void *virtqueue_get_buf_ctx(struct virtqueue *vq, unsigned int *len, void **ctx)
 unsigned int virtqueue_get_bufs(struct virtqueue *vq, void *data[], unsigned int len[],
 				unsigned int max);
 
-/* Asks the device for no interrupts; a hint, interrupts may still come. */
+/* Asks the device for no interrupts, which is a hint to it; the callback is not called until they are asked for
+ * again, but for a queue that is found broken. */
 void virtqueue_disable_cb(struct virtqueue *vq);
 
 /*

@@ -319,6 +319,32 @@ static void suppressed_interrupts_stay_so_while_buffers_are_taken_back(void **st
 	bench_end();
 }
 
+/* An interrupt that comes all the same, say another queue's on the same line, calls nobody back, and what
+ * is there by then is found by who asks again. */
+static void an_interrupt_that_nobody_wants_calls_nobody(void **state)
+{
+	uint64_t features[] = {0, EVENT_IDX};
+	char buf[4];
+	unsigned int i, len;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		bench_make(8, features[i]);
+		virtqueue_disable_cb(b.vq);
+		assert_int_equal(add_out(buf, 4, buf), 0);
+		virtqueue_kick(b.vq);
+		device_serve(0);
+		assert_int_equal(vring_interrupt(0, b.vq), IRQ_NONE);
+		assert_int_equal(b.callbacks, 0);
+		assert_int_equal(virtqueue_get_stats(b.vq).spurious, 1);
+		assert_false(virtqueue_enable_cb(b.vq));
+		assert_int_equal(vring_interrupt(0, b.vq), IRQ_HANDLED);
+		assert_int_equal(b.callbacks, 1);
+		assert_ptr_equal(virtqueue_get_buf(b.vq, &len), buf);
+		bench_end();
+	}
+}
+
 static void a_buffer_finished_between_prepare_and_poll_is_seen(void **state)
 {
 	uint64_t features[] = {0, EVENT_IDX};
@@ -919,6 +945,7 @@ int main(void)
 		TEST(the_notification_is_sent_across_the_wrap_of_the_index),
 		TEST(with_event_index_a_kick_before_the_event_is_silent),
 		TEST(suppressed_interrupts_stay_so_while_buffers_are_taken_back),
+		TEST(an_interrupt_that_nobody_wants_calls_nobody),
 		TEST(a_buffer_finished_between_prepare_and_poll_is_seen),
 		TEST(a_delayed_interrupt_comes_after_three_quarters),
 		TEST(a_delayed_interrupt_without_event_index_is_a_plain_one),
