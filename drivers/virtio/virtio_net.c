@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Driver of the network device (VIRTIO 1.4, 5.1): what it agrees on with the device, its
- * configuration, and its life from probe to removal. Frames travel in virtio_net_queue.c. No
- * offload and no merging of buffers is negotiated: a buffer is a frame.
+ * configuration, and its life from probe to removal. Frames travel in virtio_net_rx.c and
+ * virtio_net_tx.c. No offload and no merging of buffers is negotiated: a buffer is a frame.
  */
 #include <string.h>
 #include "drivers/virtio/virtio_net_private.h"
@@ -34,6 +34,7 @@ static void net_config_changed(struct virtio_device *vdev)
 	up = link_read(net);
 	changed = up != net->link_up;
 	net->link_up = up;
+	net_tx_judge(net);
 	if (changed)
 		net->stats.link_changes++;
 	port_unlock(&net->lock, state);
@@ -179,8 +180,11 @@ static void net_fail(struct virtio_device *vdev)
 	unsigned long state = port_lock(&net->lock);
 
 	net->failed = true;
+	net_tx_judge(net);
+	net_tx_take_back(net);
 	port_unlock(&net->lock, state);
 	work_cancel(&net->rx_work);
+	net_tx_tell(net);
 	net_tx_wake(net);
 }
 

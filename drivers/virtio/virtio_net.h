@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The network device (VIRTIO 1.4, 5.1): sends and receives Ethernet frames. Receive buffers are
- * the driver's, refilled from the queue's callback; the frame handed to the receiver is lent to
- * it for the length of the call.
+ * The network device (VIRTIO 1.4, 5.1): sends and receives Ethernet frames, and copies none of them.
+ * Receive buffers are the driver's, and go back to the device when the receiver returns; the frame handed
+ * to it is lent for the length of the call. A frame to send is built in place, in a buffer that the driver
+ * lends or in memory of the caller's own, behind room for the device's header:
+ *
+ *	n = virtio_net_lend(net, frames, 8);		up to 8 empty frames
+ *	... frames[i]->data[0..], frames[i]->len ...	each is built
+ *	virtio_net_submit(net, frames, n);		one notification for all of them
+ *
+ * A frame of the caller's own (virtio_net_frame_init()) keeps what is in it, so that one which is sent
+ * again and again costs what has changed in it. virtio_net_send() is for those who have a frame elsewhere:
+ * it copies it into a lent one.
  *
  *	-netdev user,id=n -device virtio-net-device,netdev=n
  */
 #ifndef DRIVERS_VIRTIO_NET_H
 #define DRIVERS_VIRTIO_NET_H
 
+#include "lib/scatterlist.h"
 #include "virtio/virtio.h"
 
 #define VIRTIO_NET_MAC_LEN   6u
@@ -60,12 +70,97 @@ void virtio_net_set_receiver(struct virtio_net *net, virtio_net_receive_t *recei
  * link has changed or the device has failed. NULL: nobody. Thread context. */
 void virtio_net_set_tx_ready(struct virtio_net *net, void (*ready)(void *arg), void *arg);
 
+/* --- frames to send, built in place -------------------------------------------------------- */
+
+/* Bytes in front of a frame of the caller's own that are the driver's: the device's header. */
+#define VIRTIO_NET_HEADROOM 12u
+
+struct virtio_net_frame;
+
+/*
+ * @frame is the caller's again. Where the device failed with it @frame->status is -EIO. Without the driver's lock, in the
+ * context of whoever found it: interrupt, a work item, or a call below. May submit frames, must not
+ * block; never two calls for one device at once.
+ */
+typedef void virtio_net_sent_t(struct virtio_net_frame *frame);
+
+/*
+ * A frame to send. Whoever holds it, by virtio_net_lend() or virtio_net_frame_init(), writes the frame to
+ * data[] and its length to len. Submitting it gives both the memory and this structure to the driver, until
+ * virtio_net_frame_idle() says so, or sent() is called; a lent one is gone for good.
+ */
+struct virtio_net_frame {
+	uintptr_t ticket; /* the driver's: of who may submit the frame; 0 while nobody may */
+	uint8_t *data;	  /* the Ethernet header, then up to 1500 bytes or the MTU; no FCS */
+	unsigned int len; /* bytes in data[]: VIRTIO_NET_FRAME_MIN to most */
+	int status; /* becomes -EIO where the device failed with it: it may have left or not */
+	/* Read only for the caller: */
+	unsigned int most; /* the largest len */
+	/* The driver's: */
+	unsigned int listed; /* the length that is in sg[] */
+	virtio_net_sent_t *sent;
+	struct virtio_net_frame *next;
+	struct scatterlist sg[2];
+};
+
+/*
+ * Makes @frame one of the caller's own for @net: @size bytes at @memory, of which the first
+ * VIRTIO_NET_HEADROOM are the driver's from now on and the rest is data[], whose contents stay as they are.
+ * The device reads the memory while the frame is in flight. @sent is called, soon, when it is back: the device
+ * is asked for interrupts meanwhile. NULL: nobody is told, and no interrupt asked for; look at
+ * virtio_net_frame_idle(). Both must outlive their last submission, and the structure must not be moved.
+ * To be called anew where the device was removed and probed again. Returns 0 or -EINVAL (@size below
+ * VIRTIO_NET_HEADROOM + VIRTIO_NET_FRAME_MIN). Any context.
+ */
+int __must_check virtio_net_frame_init(struct virtio_net *net, struct virtio_net_frame *frame,
+				       void *memory, size_t size, virtio_net_sent_t *sent);
+
+/* Whether a frame of the caller's own is his: never submitted, or back. It comes back when somebody takes
+ * finished frames from the device: virtio_net_reclaim(), or a call that found no room. Any context. */
+static inline bool virtio_net_frame_idle(const struct virtio_net_frame *frame)
+{
+	return __atomic_load_n(&frame->ticket, __ATOMIC_ACQUIRE) != 0;
+}
+
+/*
+ * Lends up to @count frames of the driver's, whose data is whatever was sent with them last. They are to be
+ * submitted or returned before the device is removed. Returns how many stand in @frames, 1 at least; -ENOSPC
+ * (none now: see virtio_net_set_tx_ready()), -EIO (the device failed for good). Any context.
+ */
+int __must_check virtio_net_lend(struct virtio_net *net, struct virtio_net_frame *frames[],
+				 unsigned int count);
+
+/* Takes @count lent frames back unsent. What was not lent is passed over. Any context. */
+void virtio_net_return(struct virtio_net *net, struct virtio_net_frame *const frames[],
+		       unsigned int count);
+
+/*
+ * Sends @count frames, lent or the caller's own, in this order, with one notification at most (5.1.9.2). Never
+ * blocks. Returns how many the device was given, from the first on; where that is none
+ * -EINVAL (a length; NULL; a frame in flight, not lent, returned, of another device, or copied), -ENOSPC (the
+ * ring is full, or the device is being recovered: see virtio_net_set_tx_ready()), -ENETDOWN (link down), -EIO
+ * (the device failed for good). The others are still the caller's. Any context.
+ * A network loses frames, and those above it expect that: what was with the device when it failed is
+ * counted as lost and not sent again (virtio_recovery.c).
+ */
+int __must_check virtio_net_submit(struct virtio_net *net, struct virtio_net_frame *const frames[],
+				   unsigned int count);
+
+/* Takes back what the device has finished. Returns how many frames there were. Any context. */
+unsigned int virtio_net_reclaim(struct virtio_net *net);
+
+/*
+ * The same, waiting up to @timeout_ns nanoseconds for one. Returns 0: some are back, or none is in flight;
+ * -ETIMEDOUT. Where the device fails, all come back. Thread context.
+ */
+int __must_check virtio_net_reclaim_wait(struct virtio_net *net, uint64_t timeout_ns);
+
+/* --- frames to send, copied ---------------------------------------------------------------- */
+
 /*
  * Sends a copy of @frame: @len bytes, VIRTIO_NET_FRAME_MIN to 14 + mtu. Never blocks. Returns 0;
  * -EINVAL (length), -ENOSPC (all transmit buffers in flight, or the device is being recovered; try
  * again), -ENETDOWN (link down), -EIO (the device failed for good). Any context.
- * A network loses frames, and those above it expect that: what was with the device when it failed is
- * counted as lost and not sent again (virtio_recovery.c).
  */
 int __must_check virtio_net_send(struct virtio_net *net, const void *frame, unsigned int len);
 
