@@ -8,6 +8,8 @@
 #ifndef APPS_SHELL_INET_H
 #define APPS_SHELL_INET_H
 
+#include <string.h>
+#include "lib/byteorder.h"
 #include "lib/util.h"
 
 #define ETH_ADDRESS_LEN 6u
@@ -21,6 +23,7 @@
 #define ECHO_DATA_LEN	 56u
 #define ECHO_MESSAGE_LEN (8u + ECHO_DATA_LEN) /* ICMP header and data */
 #define ECHO_FRAME_LEN	 (ETH_HEADER_LEN + 20u + ECHO_MESSAGE_LEN)
+#define UDP_PORTS	 (ETH_HEADER_LEN + 20u) /* where a UDP frame's source and target port stand */
 #define UDP_DATA	 (ETH_HEADER_LEN + 20u + 8u) /* where a UDP frame's data begins */
 
 /* An ARP packet for Ethernet and IPv4. IPv4 addresses are numbers: A.B.C.D has A on top. */
@@ -45,14 +48,20 @@ struct udp_packet {
 	uint16_t source_port, target_port;
 };
 
-/* 16-bit values in network byte order, at any address. */
+/* Values in network byte order, at any address. */
 static inline uint16_t get_be16(const uint8_t *p)
 {
-	return (uint16_t)(p[0] << 8 | p[1]);
+	__be16 wire;
+
+	__builtin_memcpy(&wire, p, sizeof(wire));
+	return be16_to_cpu(wire);
 }
 static inline uint32_t get_be32(const uint8_t *p)
 {
-	return (uint32_t)get_be16(p) << 16 | get_be16(p + 2);
+	__be32 wire;
+
+	__builtin_memcpy(&wire, p, sizeof(wire));
+	return be32_to_cpu(wire);
 }
 
 /* The Internet checksum (RFC 1071) of @len bytes, as a number to store in network byte order. Over
@@ -73,13 +82,44 @@ void echo_build(uint8_t frame[ECHO_FRAME_LEN], const uint8_t to[ETH_ADDRESS_LEN]
 /* Takes an echo reply apart. False where it is none, is a fragment, or a checksum is wrong. */
 bool echo_reply_parse(const uint8_t *frame, unsigned int len, struct echo_packet *echo);
 
-/* Makes the headers of a UDP frame of @len bytes, UDP_DATA at least; its data stays as it is, and has
- * no checksum, which IPv4 allows. */
+/* Makes the headers of a UDP frame of @len bytes, UDP_DATA at least, with their checksums; its data stays as
+ * it is. */
 void udp_build(uint8_t *frame, unsigned int len, const uint8_t to[ETH_ADDRESS_LEN],
 	       const uint8_t from[ETH_ADDRESS_LEN], const struct udp_packet *udp);
 
-/* Takes a UDP frame apart and returns the length of its data, at frame[UDP_DATA]. Negative where it is
- * none, is a fragment, has IPv4 options, or the IPv4 checksum is wrong; UDP's is not looked at. */
+/*
+ * Whether @frame is one of UDP, and its checksums are right: returns the length of its data, at frame[UDP_DATA];
+ * negative where it is none, is a fragment, has IPv4 options, or a checksum is wrong. That of UDP may be missing.
+ */
+int udp_check(const uint8_t *frame, unsigned int len);
+
+/* The same, and takes it apart. */
 int udp_parse(const uint8_t *frame, unsigned int len, struct udp_packet *udp);
+
+/*
+ * Of a frame by udp_build() in whose data only a number changes, 4 bytes at frame[@at] (from UDP_DATA on, even):
+ * the sum of what stays, for udp_put_number(), which needs nothing else to set the checksum right.
+ */
+uint32_t udp_fixed_sum(const uint8_t *frame, unsigned int at);
+
+/* Enters the checksum for a datagram whose words, without it, add up to @sum, below 0x1fffe. The one's
+ * complement of a sum from 0 to 0xfffe is never 0, which would mean that there is none (RFC 768). */
+static inline void udp_put_checksum(uint8_t *frame, uint32_t sum)
+{
+	uint16_t checksum = (uint16_t) ~(sum + ((sum + 1) >> 16));
+
+	__builtin_memcpy(frame + UDP_DATA - 2, &checksum, sizeof(checksum));
+}
+
+/* Writes @number, in network byte order, to frame[@at], and the checksum. */
+static inline void udp_put_number(uint8_t *frame, unsigned int at, uint32_t fixed_sum,
+				  uint32_t number)
+{
+	uint32_t wire = cpu_to_be32(number), sum = fixed_sum + (wire & 0xffff) + (wire >> 16);
+
+	__builtin_memcpy(frame + at, &wire, sizeof(wire));
+	sum = (sum & 0xffff) + (sum >> 16);
+	udp_put_checksum(frame, sum);
+}
 
 #endif

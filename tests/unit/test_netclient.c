@@ -151,6 +151,50 @@ static void a_damaged_echo_reply_is_passed_over(void **state)
 	assert_true(echo_reply_parse(frame, sizeof(frame), &echo));
 }
 
+/* The sum over pseudo header and datagram of the UDP frame, by the letter of RFC 768. */
+static uint16_t slow_udp_sum(const uint8_t *frame)
+{
+	unsigned int len = get_be16(frame + 38);
+	uint32_t sum = 17 + len;
+
+	for (unsigned int i = 26; i < 34 + len; i++)
+		sum += i % 2 ? frame[i] : (uint32_t)frame[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+/* Only the number is written, and the checksum made right for it, whatever the length. None is 0, which would
+ * be none: of 65536 numbers one has that sum. */
+static void a_number_in_a_udp_frame_has_its_checksum(void **state)
+{
+	const struct udp_packet udp = {OUR_IP, PEER_IP, 49152, 7};
+	uint8_t frame[UDP_DATA + 40], before[sizeof(frame)];
+	unsigned int full = 0;
+
+	(void)state;
+	for (unsigned int len = UDP_DATA + 8; len <= sizeof(frame); len++) {
+		const unsigned int at = UDP_DATA + 4 * (len % 2);
+		uint32_t fixed, step = len == sizeof(frame) ? 1 : 977;
+
+		memset(frame, 0xa5, sizeof(frame));
+		udp_build(frame, len, peer, us, &udp);
+		fixed = udp_fixed_sum(frame, at);
+		memcpy(before, frame, len);
+		for (uint32_t number = 0xffff0000; number >= 0xffff0000; number += step) {
+			udp_put_number(frame, at, fixed, number);
+			assert_int_equal(get_be32(frame + at), number);
+			assert_int_equal(slow_udp_sum(frame), 0xffff);
+			assert_int_equal(udp_check(frame, len), len - UDP_DATA);
+			assert_int_not_equal(get_be16(frame + UDP_DATA - 2), 0);
+			full += get_be16(frame + UDP_DATA - 2) == 0xffff;
+		}
+		udp_put_number(frame, at, fixed, 0xa5a5a5a5);
+		assert_memory_equal(frame, before, len); /* and nothing else */
+	}
+	assert_true(full > 0);
+}
+
 static void a_udp_frame_survives_the_wire(void **state)
 {
 	const struct udp_packet udp = {OUR_IP, PEER_IP, 49152, 7};
@@ -167,18 +211,23 @@ static void a_udp_frame_survives_the_wire(void **state)
 	assert_int_equal(get_be16(frame + 16), 80 - 14);
 	assert_int_equal(frame[23], 17);		      /* UDP */
 	assert_int_equal(get_be16(frame + 38), 80 - 14 - 20); /* its length */
-	assert_int_equal(get_be16(frame + 40), 0);	      /* no checksum */
-	assert_int_equal(frame[UDP_DATA], 0x5a);	      /* the data is the caller's */
+	assert_int_equal(slow_udp_sum(frame), 0xffff);
+	assert_int_equal(frame[UDP_DATA], 0x5a); /* the data is the caller's */
 	assert_int_equal(udp_parse(frame, 80, &back), 80 - UDP_DATA);
 	assert_memory_equal(&back, &udp, sizeof(udp));
 	assert_int_equal(udp_parse(frame, 100, &back), 80 - UDP_DATA); /* padded */
 	for (len = 0; len < 80; len++)
 		assert_true(udp_parse(frame, len, &back) < 0);
-	for (bit = 12 * 8; bit < 34 * 8; bit++) {
+	for (bit = 12 * 8; bit < 80 * 8; bit++) {
 		frame[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		assert_true(udp_parse(frame, 80, &back) < 0);
+		assert_true(udp_check(frame, 80) < 0);
 		frame[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
+	frame[40] = frame[41] =
+		0; /* IPv4 allows UDP without a checksum; then there is nothing to see */
+	frame[79]++;
+	assert_int_equal(udp_check(frame, 80), 80 - UDP_DATA);
 	frame[39]++; /* more than the packet carries */
 	assert_true(udp_parse(frame, 80, &back) < 0);
 	frame[39] = 7; /* less than its own header */
@@ -362,6 +411,7 @@ int main(void)
 		TEST(an_echo_request_has_correct_checksums),
 		TEST(an_echo_reply_is_taken_apart),
 		TEST(a_udp_frame_survives_the_wire),
+		TEST(a_number_in_a_udp_frame_has_its_checksum),
 		TEST(a_damaged_echo_reply_is_passed_over),
 		TEST(random_frames_do_no_harm),
 		TEST(an_arp_request_for_us_is_answered),
