@@ -218,13 +218,15 @@ void udp_build(uint8_t *frame, unsigned int len, const uint8_t to[ETH_ADDRESS_LE
 uint32_t udp_fixed_sum(const uint8_t *frame, unsigned int at)
 {
 	const uint8_t *udp = frame + UDP_DATA - UDP_HEADER_LEN;
+	uint16_t sum;
 	/* To take something away is to add its complement. */
 	uint8_t gone[6] = {frame[at], frame[at + 1], frame[at + 2], frame[at + 3], udp[6], udp[7]};
 
 	for (unsigned int i = 0; i < sizeof(gone); i++)
 		gone[i] = (uint8_t)~gone[i];
-	return fold(add_words(udp_sum(frame + ETH_HEADER_LEN, udp, get_be16(udp + 4)), gone,
-			      sizeof(gone)));
+	sum = fold(add_words(udp_sum(frame + ETH_HEADER_LEN, udp, get_be16(udp + 4)), gone,
+			     sizeof(gone)));
+	return sum == 0xffff ? 0 : sum; /* the same */
 }
 
 int udp_check(const uint8_t *frame, unsigned int len)

@@ -98,7 +98,7 @@ int udp_parse(const uint8_t *frame, unsigned int len, struct udp_packet *udp);
 
 /*
  * Of a frame by udp_build() in whose data only a number changes, 4 bytes at frame[@at] (from UDP_DATA on, even):
- * the sum of what stays, for udp_put_number(), which needs nothing else to set the checksum right.
+ * the sum of what stays, 0 to 0xfffe, for udp_put_number(), which needs nothing else to set the checksum right.
  */
 uint32_t udp_fixed_sum(const uint8_t *frame, unsigned int at);
 
@@ -115,11 +115,12 @@ static inline void udp_put_checksum(uint8_t *frame, uint32_t sum)
 static inline void udp_put_number(uint8_t *frame, unsigned int at, uint32_t fixed_sum,
 				  uint32_t number)
 {
-	uint32_t wire = cpu_to_be32(number), sum = fixed_sum + (wire & 0xffff) + (wire >> 16);
+	const uint32_t wire = cpu_to_be32(number);
+	/* Its halves' sum with its carry, in the upper half. */
+	const uint32_t both = wire + (wire << 16 | wire >> 16);
 
 	__builtin_memcpy(frame + at, &wire, sizeof(wire));
-	sum = (sum & 0xffff) + (sum >> 16);
-	udp_put_checksum(frame, sum);
+	udp_put_checksum(frame, fixed_sum + (both >> 16));
 }
 
 #endif

@@ -17,6 +17,7 @@ import os
 import pathlib
 import re
 import socket
+import struct
 import threading
 import time
 
@@ -114,10 +115,23 @@ def repeatable(run, most=6):
     return None, most
 
 
-class Echo:
-    """The other end of `-netdev dgram`: sends each UDP datagram back to where it came from."""
+def checksum(data):
+    """The Internet checksum of @data (RFC 1071)."""
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return struct.pack(">H", ~total & 0xffff)
 
-    def __init__(self):
+
+class Echo:
+    """The other end of `-netdev dgram`: sends each UDP datagram back to where it came from; who asks
+    SOURCE_PORT gets as many frames as he asks for. @lose: the numbers of those that get lost."""
+
+    SOURCE_PORT = 49153
+
+    def __init__(self, lose=()):
+        self._lose = set(lose)
         self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.fd = self._theirs.fileno()
         self.frames = 0
@@ -134,11 +148,32 @@ class Echo:
     def _serve(self):
         try:
             while frame := self._ours.recv(65536):
-                time.sleep(ECHO_DELAY_S)
-                self.frames += 1
-                self._ours.send(self.answer(frame))
+                for answer in self.answers(frame):
+                    time.sleep(ECHO_DELAY_S)
+                    self.frames += 1
+                    self._ours.send(answer)
         except OSError:
             pass  # QEMU is gone
+
+    def answers(self, frame):
+        if int.from_bytes(frame[36:38], "big") != self.SOURCE_PORT:
+            yield self.answer(frame)
+            return
+        count, length = struct.unpack_from(">II", frame, 42)
+        for number in range(1, count + 1):
+            if number not in self._lose:
+                yield self.numbered(frame, number, length)
+
+    @classmethod
+    def numbered(cls, question, number, length):
+        """A frame of @length bytes for who has asked @question, with @number in its data and both checksums."""
+        headers = cls.answer(question)[:42]
+        data = struct.pack(">I", number).ljust(length - 42, b"\x5a")
+        udp = headers[34:38] + struct.pack(">HH", length - 34, 0)
+        total = checksum(headers[26:34] + struct.pack(">HH", 17, length - 34) + udp + data)
+        udp = udp[:6] + (total if any(total) else b"\xff\xff") + data
+        ip = headers[14:16] + struct.pack(">H", length - 14) + headers[18:24] + b"\0\0" + headers[26:34]
+        return headers[:14] + ip[:10] + checksum(ip) + ip[12:] + udp
 
     @staticmethod
     def answer(frame):

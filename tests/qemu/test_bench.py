@@ -14,8 +14,8 @@ from machine import Ring
 
 PACKED = Ring("packed", packed=True)
 JOBS = ["blk 0 r rand 4096 qd=32 n=640", "blk 0 w seq 512 n=100", "blk 1 r rand 4096 n=50",
-        "net 0 tx 64 n=300", "net 1 rtt 64 n=50", "rng 0 1000 n=10", "con 0 100 n=50",
-        "con 0 6000 wait=poll n=50"]
+        "net 0 tx 64 n=300", "net 1 rtt 64 n=50", "net 1 rx 64 n=40", "rng 0 1000 n=10",
+        "con 0 100 n=50", "con 0 6000 wait=poll n=50"]
 # Where a job's device stands in lsdev, and its queues that the device is notified of and interrupts for.
 PLACES = {"blk 0": (0, (0,)), "blk 1": (1, (0,)), "rng 0": (2, (0,)), "net 0": (3, (0, 1)),
           "net 1": (4, (0, 1)), "con 0": (5, (0, 1))}
@@ -49,7 +49,7 @@ def test_line_and_figures(lab, arch, ring):
         assert float(figures["mmio"]) >= float(figures["notify"])
         ns, per_s = int(figures["ns"]), int(figures["per_s"])
         assert ns > 0 and 1e9 / (ns + 1) - 1 <= per_s <= 1e9 / ns
-    assert echo.frames == 50
+    assert echo.frames == 50 + 40
     machine.poweroff()
 
 
@@ -71,7 +71,8 @@ def test_figures_are_those_of_the_queues(lab, arch, ring):
     machine = lab.boot(dataclasses.replace(arch, ring=ring), *with_echo(echo))
     for job in ("blk 0 r rand 4096 qd=8 n=100", "blk 1 w seq 4096 qd=4 n=100", "net 0 tx 100 n=100",
                 "net 0 tx 100 batch=16 n=100",
-                "net 1 rtt 100 n=100", "rng 0 600 n=100", "con 0 600 n=100", "con 0 6000 n=100"):
+                "net 1 rtt 100 n=100", "net 1 rx 1514 n=100", "rng 0 600 n=100", "con 0 600 n=100",
+                "con 0 6000 n=100"):
         device, queues = PLACES[" ".join(job.split()[:2])]
         before, interrupts = queue_sums(machine, device, queues), line_count(machine, device)
         figures = bench(machine, job)
@@ -242,8 +243,9 @@ ERRORS = {
     "bench blk 0 r rand 1048576 qd=256 n=256": "bench blk: buffers: out of memory",
     "bench net 0 tx 45": "bench net: 45: a frame has 46 bytes at least",
     "bench net 0 tx 1515": "bench net: bytes 1515 is too large (at most 1514)",
-    "bench net 0 rx 64": "bench net: rx: not tx|rtt",
+    "bench net 0 xr 64": "bench net: xr: not tx|rtt|rx",
     "bench net 0 rtt 64 n=3": "bench net: nothing comes back",
+    "bench net 0 rx 64 n=3": "bench net: nothing comes back",
     "bench net 0 tx 64 batch=65": "bench net: batch 65 is too large (at most 64)",
     "bench net 0 tx 64 n=0": "bench net: 0: no such option, or out of range",
     "bench rng 0 65537": "bench rng: bytes 65537 is too large (at most 65536)",
@@ -268,6 +270,31 @@ def test_errors_are_one_line(lab, arch):
     for job in ("blk 0 r rand 4096 qd=256 n=256", "blk 0 r seq 1048576 qd=2 n=4",
                 "net 0 tx 1514 n=100", "rng 0 65536 n=1", "con 0 64 n=10", "irq n=10"):
         assert bench(machine, job)["ns"] != "0"
+    machine.poweroff()
+
+
+@pytest.mark.parametrize("lost, count", [((1,), 1), ((20, 21, 40), 3), ((98, 99, 100), 3)])
+def test_lost_frames_are_an_error_with_their_number(lab, arch, lost, count):
+    """... wherever they are missed, and the same device works afterwards."""
+    echo = lab.channel(lambda: Echo(lose=lost))
+    machine = lab.boot(arch, *with_echo(echo))
+    assert machine.run("bench net 1 rx 64 n=100") == f"bench net: {count} of 100 frames lost\n"
+    assert bench(machine, f"net 1 rx 1000 n={lost[0] - 1 or 1}" if lost[0] > 1 else "net 1 rtt 64 n=10")
+    machine.poweroff()
+
+
+def test_damaged_frames_are_not_counted(lab, arch):
+    """A checksum that is wrong, be it that of IPv4 or of UDP."""
+    class Damage(Echo):
+        def answers(self, frame):
+            for number, answer in enumerate(super().answers(frame)):
+                at = {10: 24, 20: 41, 30: 63}.get(number)
+                yield answer if at is None else answer[:at] + bytes([answer[at] ^ 4]) + answer[at + 1:]
+
+    echo = lab.channel(Damage)
+    machine = lab.boot(arch, *with_echo(echo))
+    assert machine.run("bench net 1 rx 64 n=100") == "bench net: 3 of 100 frames lost\n"
+    assert echo.frames == 100
     machine.poweroff()
 
 
