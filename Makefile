@@ -41,7 +41,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z_-]*[a-z.]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
 		while IFS="$$(printf '\t')" read -r t what; do printf '  %-22s %s\n' "$$t" "$$what"; done
 	@echo 'Variables: ARCH, QEMU, QEMU_ARGS (added to run and debug), GDB_ARGS, JOBS, PYTEST_ARGS,'
-	@echo '           WORKERS (QEMU tests at a time), DEPS=no (do not look for packages)'
+	@echo '           BENCH_ARGS, WORKERS (QEMU tests at a time), DEPS=no (do not look for packages)'
 
 # --- packages ------------------------------------------------------------------------------
 

@@ -117,7 +117,7 @@ def measure_panel(data, key):
                         f"{of.mid:,.1f}" if measure.once else f"{of.mid:,.0f}", better))
     count = data["about"]["rounds"]
     unit = "milliseconds, shorter is better" if measure.once else f"{measure.unit} a second"
-    return Panel(measure.title, f"{unit} (bar: median of {count} rounds; line: least to greatest)",
+    return Panel(measure.heading, f"{unit} (bar: median of {count} rounds; line: least to greatest)",
                  tuple(bars), "ms" if measure.once else "a second", "Vireo is better by")
 
 
@@ -126,7 +126,7 @@ def parts_panel(title, parts):
                  for name, count in sorted(parts.items(), key=lambda item: -item[1])
                  if count >= 0.5)
     return Panel(f"{title}: {sum(parts.values()):.0f} instructions",
-                 "instructions for each read (counted, no spread)", bars, "instructions")
+                 "instructions for each read (one trace of some hundred reads)", bars, "instructions")
 
 
 # --- bounds --------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ def all_charts(data):
         charts[file] = bars_chart(title, "Medians, with the least and the greatest of all rounds.",
                                   [measure_panel(data, key) for key in keys])
     charts["instructions"] = bars_chart(
-        "Instructions of a 4 KiB read by part of the stack", "Counted on AArch64, split ring.",
+        "Instructions of a 4 KiB read by part of the stack", "One trace on AArch64, split ring.",
         [parts_panel(title, parts) for title, parts in data["parts"].items()], one_scale=True)
     charts["bounds"] = bounds_chart({
         "Rates, against": [rate_row(data, bound) for bound in measures.RATE_BOUNDS],

@@ -20,8 +20,8 @@ MULTIPLE = 64  # of the greatest batch; the floor takes no part of one
 @dataclasses.dataclass(frozen=True)
 class Measure:
     """@commands and @counts by participant: how many operations take half a second or so, or where @unit is
-    ms how many runs. A figure is the
-    @field of a run's result; it is operations a second, or the time of one. The runs are those of the measure @of."""
+    ms how many runs. A figure is the @field of a run's result: operations a second, or the time of one.
+    The runs are those of the measure @of. @remark: what a reader has to know besides the title."""
     key: str
     title: str
     unit: str
@@ -29,10 +29,15 @@ class Measure:
     counts: dict
     field: str = "per_s"
     of: str = ""
+    remark: str = ""
 
     @property
     def once(self):
         return self.unit == "ms"
+
+    @property
+    def heading(self):
+        return f"{self.title}; {self.remark}" if self.remark else self.title
 
     @property
     def runs(self):
@@ -57,8 +62,8 @@ def each(bare, linux, firmware=None):
 
 
 def measure(key, title, unit, command, counts, **others):
-    """@others: the commands of those that have one of their own, by participant or "firmware"; field, of."""
-    named = {name: others.pop(name) for name in ("field", "of") if name in others}
+    """@others: the commands of those that have one of their own, by participant or "firmware"; field, of, remark."""
+    named = {name: others.pop(name) for name in ("field", "of", "remark") if name in others}
     commands = dict.fromkeys(counts, command)
     firmware = others.pop("firmware", None)
     if firmware:
@@ -79,7 +84,8 @@ MEASURES = (
             "blk 0 r seq 1048576 qd=1 wait=wfi n={n}", each(51200, 2048, 40000)),
     measure("send-64", "64-byte frames sent, batch 64", "frames",
             "net 0 tx 64 batch=64 n={n}", each(1280000, 38400, 38400),
-            floor="net 0 tx 64 batch=64 wait=wfi n={n}", firmware="net 0 tx 64 batch=1 n={n}"),
+            floor="net 0 tx 64 batch=64 wait=wfi n={n}", firmware="net 0 tx 64 batch=1 n={n}",
+            remark="firmware: one at a time"),
     measure("trip", "UDP round trips, 64 bytes", "round trips", "net 0 rtt 64 n={n}",
             each(25600, 5120), floor="net 0 rtt 64 wait=wfi n={n}"),
     measure("boot", "From QEMU's start to all devices ready", "ms", "boot", each(5, 1, 1), field="host_ns"),

@@ -56,7 +56,7 @@ def measure_table(data, measure):
         rows.append([measures.NAMES[name], f"{of.mid:,.{digits}f}",
                      f"{of.low:,.{digits}f} .. {of.high:,.{digits}f}", versus(measure, rounds, name)])
     jobs = sorted({measure.job(name, data["about"]["scale"]) for name in rounds})
-    head = [measure.title, f"{'ms' if measure.once else 'a second'}, median", "least .. greatest",
+    head = [measure.heading, f"{'ms' if measure.once else 'a second'}, median", "least .. greatest",
             "Vireo is better by"]
     return f"{table(head, rows)}\n\nJobs: {', '.join(f'`{job}`' for job in jobs)}."
 
