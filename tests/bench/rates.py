@@ -193,6 +193,14 @@ def measure_all(options):
     return data
 
 
+def complete(data):
+    """Whether the page can be made of it: all rounds of everything."""
+    rounds = data["about"]["rounds"]
+    return rounds >= ROUNDS and bool(data["counts"] and data["parts"]) and all(
+        len(data["rates"].get(one.key, {}).get(name, ())) == rounds
+        for one in measures.MEASURES for name in one.counts)
+
+
 def write(data, path):
     page.put(path, page.blocks(data))
     folder = path.parent / "charts"
@@ -203,9 +211,15 @@ def write(data, path):
 
 
 def show(data):
-    print(page.machine(data), page.rates(data), page.rate_bounds(data), sep="\n\n")
+    """What was measured, and the bounds on it."""
+    print(page.machine(data))
+    for one in measures.MEASURES:
+        if text := page.measure_table(data, one):
+            print("", text, sep="\n")
+    bounds = page.rate_bounds(data).splitlines()
+    print("", *(line for line in bounds if line.count("not measured") < 2), sep="\n")
     if data["counts"]:
-        print("", page.count_bounds(data), page.summary(data), sep="\n\n")
+        print("", page.count_bounds(data), "", page.summary(data), sep="\n")
 
 
 def arguments():
@@ -237,11 +251,9 @@ def main():
     except run.BenchError as error:
         sys.exit(f"bench: {error}")
     show(data)
-    if not options.page:
-        return
-    if options.old or (options.full and options.rounds >= ROUNDS):
+    if options.page and complete(data):
         write(data, options.page)
-    else:
+    elif options.page:
         note(f"{options.page} is left as it is: that takes a full run of {ROUNDS} rounds")
 
 

@@ -185,6 +185,20 @@ def test_what_was_not_measured_is_not_judged():
     assert len(charts.all_charts(data)) == len(measures.CHARTS) + 2
 
 
+def test_what_is_shown_is_what_was_measured(capsys):
+    data = example.results()
+    data["counts"] = {}
+    data["rates"] = {"read-1": {name: data["rates"]["read-1"][name] for name in measures.OURS + ("linux",)}}
+    rates.show(data)
+    shown = capsys.readouterr().out
+    assert "not measured" not in shown and "svg" not in shown
+    assert shown.count("| 4 KiB random reads, depth 1 |") == 2  # a table's head, and the bound
+    assert "| at least 10 times Linux |" in shown
+    del data["rates"]["read-1"]["vireo-packed"]
+    rates.show(data)
+    assert "| not measured |" in capsys.readouterr().out
+
+
 def test_each_counted_bound_is_a_job_of_the_budget():
     for (arch, _), jobs in count.read_budget(count.BUDGET).items():
         for bound in measures.COUNT_BOUNDS:
@@ -225,8 +239,14 @@ def test_the_page_and_the_charts_are_made_of_what_was_measured():
 
 
 def test_the_page_is_of_a_full_run():
-    data = json.loads(STORED.read_text())
-    assert data["about"]["rounds"] >= 7
-    for one in measures.MEASURES:
-        for name in one.counts:
-            assert len(data["rates"][one.key][name]) == data["about"]["rounds"]
+    assert rates.complete(json.loads(STORED.read_text()))
+
+
+def test_a_run_that_is_not_full_is_known():
+    data = example.results()
+    assert rates.complete(data)
+    data["rates"]["boot"]["edk2"].pop()
+    assert not rates.complete(data)
+    for key, part in (("counts", {}), ("parts", {}), ("rates", {}),
+                      ("about", example.ABOUT | {"rounds": 6})):
+        assert not rates.complete(example.results() | {key: part})
