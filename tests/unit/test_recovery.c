@@ -35,6 +35,12 @@ static void what_was_finished_before_the_reset_is_not_asked_again(void **state)
 }
 
 /* Heads and ids of the ring are in no order after answers in reverse; the requests are. */
+static void count_in_order(struct virtio_blk_request *req)
+{
+	assert_ptr_equal(req, &requests[all_done]);
+	all_done++;
+}
+
 static void requests_are_sent_again_in_their_order(void **state)
 {
 	(void)state;
@@ -52,7 +58,7 @@ static void requests_are_sent_again_in_their_order(void **state)
 								  .sector = 3,
 								  .buf = buffers[i],
 								  .sectors = 1,
-								  .done = count_done};
+								  .done = count_in_order};
 			assert_int_equal(virtio_blk_submit(blk, &requests[i]), 0);
 		}
 		rig.dev->queues[0].lie = LIE_ID_RANGE;
