@@ -127,7 +127,7 @@ int bench_device(struct shell *sh, uint32_t device_id, struct bench_option *opti
 const struct command bench_commands[] = {
 	{"bench blk", "N r|w rand|seq BYTES [qd=N] [n=N] [wait=wfi|poll]", "a disk's request", 4,
 	 SHELL_ARGS_MAX, bench_blk},
-	{"bench net", "N tx|rtt BYTES [batch=N] [n=N]", "a frame, a UDP round trip", 3,
+	{"bench net", "N tx|rtt|rx BYTES [batch=N] [n=N]", "a frame, a UDP round trip", 3,
 	 SHELL_ARGS_MAX, bench_net},
 	{"bench rng", "N BYTES [n=N]", "a read of entropy", 2, SHELL_ARGS_MAX, bench_rng},
 	{"bench con", "N BYTES [n=N] [wait=wfi|poll] [dir=tx|rx]", "a console's write or read", 2,

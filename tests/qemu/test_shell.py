@@ -15,7 +15,8 @@ COMMANDS = [
     "blk read N SECTOR [COUNT]", "blk sum N [SECTOR COUNT]", "blk write N SECTOR TEXT",
     "blk fill N SECTOR COUNT BYTE", "blk flush N", "net info N", "net dump N COUNT",
     "net arp N A.B.C.D", "net ping N A.B.C.D [COUNT]", "rng N BYTES", "con N TEXT",
-    "bench blk N r|w rand|seq BYTES [qd=N] [n=N] [wait=wfi|poll]", "bench net N tx|rtt BYTES [batch=N] [n=N]",
+    "bench blk N r|w rand|seq BYTES [qd=N] [n=N] [wait=wfi|poll]",
+    "bench net N tx|rtt|rx BYTES [batch=N] [n=N]",
     "bench rng N BYTES [n=N]", "bench con N BYTES [n=N] [wait=wfi|poll] [dir=tx|rx]",
     "bench irq [n=N] [wait=wfi|poll]", "bench boot",
 ]

@@ -171,6 +171,7 @@ static void a_number_in_a_udp_frame_has_its_checksum(void **state)
 	const struct udp_packet udp = {OUR_IP, PEER_IP, 49152, 7};
 	uint8_t frame[UDP_DATA + 40], before[sizeof(frame)];
 	unsigned int full = 0;
+	uint32_t rest;
 
 	(void)state;
 	for (unsigned int len = UDP_DATA + 8; len <= sizeof(frame); len++) {
@@ -193,6 +194,20 @@ static void a_number_in_a_udp_frame_has_its_checksum(void **state)
 		assert_memory_equal(frame, before, len); /* and nothing else */
 	}
 	assert_true(full > 0);
+
+	/* Where what stays adds up to all ones, and the number too. */
+	memset(frame, 0xa5, sizeof(frame));
+	udp_build(frame, 80, peer, us, &udp);
+	rest = be16_to_cpu((uint16_t)~udp_fixed_sum(frame, UDP_DATA));
+	rest += get_be16(frame + 60);
+	rest += rest >> 16;
+	frame[60] = (uint8_t)(rest >> 8);
+	frame[61] = (uint8_t)rest;
+	udp_build(frame, 80, peer, us, &udp);
+	assert_int_equal(udp_fixed_sum(frame, UDP_DATA), 0);
+	udp_put_number(frame, UDP_DATA, 0, 0xffffffff);
+	assert_int_equal(get_be16(frame + UDP_DATA - 2), 0xffff);
+	assert_int_equal(udp_check(frame, 80), 80 - UDP_DATA);
 }
 
 static void a_udp_frame_survives_the_wire(void **state)

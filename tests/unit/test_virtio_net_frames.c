@@ -534,6 +534,35 @@ static void a_sender_may_send_again_when_told(void **state)
 	}
 }
 
+/* However fast it is, and whoever finds that it is done: the rest is told from a work item. */
+static void senders_are_told_of_some_at_a_time(void **state)
+{
+	(void)state;
+	FOR_EACH_DEVICE(kind)
+	{
+		if (kind >= KINDS) /* in batches only */
+			continue;
+		start(kind, 0);
+		make_own(sent);
+		rig.dev->lies.no_interrupts = true;
+		assert_int_equal(virtio_net_submit(net, list, 16), 16);
+		port_host_eager(true);
+		refdev_pump();
+		again = 200;
+		virtio_net_reclaim(net);
+		assert_in_range(all_told, 16, 64);
+		for (unsigned int i = 0; i < 10; i++)
+			run_machine();
+		virtio_net_reclaim(net);
+		assert_int_equal(all_told, 216);
+		port_host_eager(false);
+		rig.dev->lies.no_interrupts = false;
+		run_machine();
+		assert_true(all_idle());
+		rig_end(&rig);
+	}
+}
+
 /* --- devices that fail ------------------------------------------------------------------------------ */
 
 static void what_a_device_had_when_it_failed_is_lost_and_comes_back(void **state)
@@ -644,6 +673,33 @@ static void a_device_given_up_gives_every_frame_back(void **state)
 	}
 }
 
+/* There is no recovery any more that would take them back. */
+static void a_device_that_fails_too_often_gives_every_frame_back(void **state)
+{
+	(void)state;
+	FOR_EACH_DEVICE(kind)
+	{
+		start(kind, 0);
+		make_own(sent);
+		for (unsigned int i = 1; i <= 3; i++) {
+			ask_for_reset();
+			run_machine();
+			assert_recovered(i);
+		}
+		frames[3].sent = NULL;
+		rig.dev->hold = true;
+		assert_int_equal(virtio_net_submit(net, list, 4), 4);
+		ask_for_reset();
+		run_machine();
+		assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
+		assert_true(all_idle());
+		assert_int_equal(told_lost, 3);
+		assert_int_equal(frames[3].status, -EIO);
+		assert_int_equal(stats().tx_lost, 4);
+		rig_end(&rig);
+	}
+}
+
 static void a_device_that_is_removed_gives_every_frame_back(void **state)
 {
 	(void)state;
@@ -741,9 +797,11 @@ int main(void)
 		FRAMES_TEST(frames_stay_the_senders_while_the_link_is_down),
 		FRAMES_TEST(every_sender_is_told_once_and_in_order),
 		FRAMES_TEST(a_sender_may_send_again_when_told),
+		FRAMES_TEST(senders_are_told_of_some_at_a_time),
 		FRAMES_TEST(what_a_device_had_when_it_failed_is_lost_and_comes_back),
 		FRAMES_TEST(nothing_is_sent_while_a_device_recovers),
 		FRAMES_TEST(a_device_given_up_gives_every_frame_back),
+		FRAMES_TEST(a_device_that_fails_too_often_gives_every_frame_back),
 		FRAMES_TEST(a_device_that_is_removed_gives_every_frame_back),
 		FRAMES_TEST(a_device_that_lies_harms_no_frame),
 		FRAMES_TEST(buffers_are_offered_again_in_batches),
