@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The network driver: headers, frames, lengths and a config space out of the input. What reaches the
- * receiver has a length that a frame can have, and all of it may be read. */
+ * receiver has a length that a frame can have, and all of it may be read. A frame of ours is refused
+ * while it is in flight, and comes back once. */
 #include "drivers/virtio/virtio_net.h"
 #include "tests/fuzz/hdev.h"
 
@@ -30,6 +31,81 @@ static uint32_t answer(unsigned int queue, const struct hchain *chain)
 	if (how < 0xf0)
 		return fuzz_u16() % 2048;
 	return fuzz_u32();
+}
+
+#define OWN 4u
+
+static uint8_t memory[OWN][VIRTIO_NET_HEADROOM + 300];
+static struct virtio_net_frame own[OWN];
+static bool flying[OWN];
+
+static void sent(struct virtio_net_frame *back)
+{
+	fuzz_check(flying[back - own] && virtio_net_frame_idle(back));
+	flying[back - own] = false;
+}
+
+static void make_own(struct virtio_net *net)
+{
+	for (unsigned int i = 0; i < OWN; i++)
+		fuzz_check(
+			!virtio_net_frame_init(net, &own[i], memory[i], sizeof(memory[i]), sent));
+}
+
+/* Those of ours that @op names, in flight or not. */
+static void submit_own(struct virtio_net *net, uint8_t op)
+{
+	struct virtio_net_frame *list[OWN];
+	bool were_flying[OWN];
+	unsigned int count = 0;
+	int taken;
+
+	for (unsigned int i = 0; i < OWN; i++) {
+		were_flying[i] = flying[i];
+		if (!(op >> i & 1))
+			continue;
+		if (!flying[i])
+			own[i].len = fuzz_u8() * 2;
+		flying[i] = true;
+		list[count++] = &own[i];
+	}
+	taken = virtio_net_submit(net, list, count);
+	fuzz_check(taken <= (int)count);
+	for (unsigned int i = MAX(taken, 0); i < count; i++) {
+		if (!were_flying[list[i] - own]) {
+			fuzz_check(virtio_net_frame_idle(list[i]));
+			flying[list[i] - own] = false;
+		}
+	}
+}
+
+static void submit_lent(struct virtio_net *net, uint8_t op)
+{
+	struct virtio_net_frame *list[8];
+	int count = virtio_net_lend(net, list, 1 + op % 8), taken;
+
+	for (int i = 0; i < count; i++)
+		list[i]->len = fuzz_u8() * 6;
+	if (count <= 0)
+		return;
+	taken = virtio_net_submit(net, list, (unsigned int)count);
+	fuzz_check(taken <= count);
+	taken = MAX(taken, 0);
+	virtio_net_return(net, list + taken, (unsigned int)(count - taken));
+}
+
+static void send_frames(uint8_t op)
+{
+	struct virtio_net *net = virtio_net_find(0);
+
+	if (!net)
+		return;
+	if (op & 0x10)
+		submit_own(net, op);
+	else if (op & 0x08)
+		submit_lent(net, op);
+	else
+		(void)virtio_net_reclaim(net);
 }
 
 static void send(uint8_t op)
@@ -68,6 +144,8 @@ static void one_step(void)
 		send(op);
 	else if (op < 0x60)
 		hdev_run(op * NSEC_PER_USEC);
+	else if (op < 0x80)
+		send_frames(op);
 	else
 		hdev_step();
 	check_info();
@@ -86,10 +164,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_begin(data, size);
 	/* MTU, MAC, STATUS */
 	hdev_start(VIRTIO_ID_NET, 0x10028 & ~((uint64_t)(fuzz_u8() & 1) << 3), answer);
-	if (virtio_net_find(0))
+	if (virtio_net_find(0)) {
 		virtio_net_set_receiver(virtio_net_find(0), receive, frame);
+		make_own(virtio_net_find(0));
+	}
 	while (fuzz_more())
 		one_step();
 	hdev_end();
+	for (unsigned int i = 0; i < OWN; i++)
+		fuzz_check(!flying[i]);
 	return 0;
 }

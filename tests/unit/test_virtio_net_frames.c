@@ -534,6 +534,33 @@ static void a_sender_may_send_again_when_told(void **state)
 	}
 }
 
+/* A device that takes its time: who is told of some is told of the others too. */
+static void senders_are_told_of_the_last_as_well(void **state)
+{
+	static struct refdev_chain c;
+
+	(void)state;
+	FOR_EACH_DEVICE(kind)
+	{
+		if (kind >= KINDS) /* in batches only */
+			continue;
+		start(kind, 0);
+		make_own(sent);
+		rig.dev->hold = true;
+		assert_int_equal(virtio_net_submit(net, list, 8), 8);
+		for (unsigned int n = 1; n <= 8; n++) {
+			assert_true(refdev_pop(&rig.dev->queues[1], &c));
+			refdev_push(&rig.dev->queues[1], &c, 0);
+			refdev_interrupt(&rig.dev->queues[1]);
+			refdev_pump();
+			assert_in_range(all_told, n < 6 ? 0 : 6, n);
+		}
+		assert_int_equal(all_told, 8);
+		rig.dev->hold = false;
+		rig_end(&rig);
+	}
+}
+
 /* However fast it is, and whoever finds that it is done: the rest is told from a work item. */
 static void senders_are_told_of_some_at_a_time(void **state)
 {
@@ -797,6 +824,7 @@ int main(void)
 		FRAMES_TEST(frames_stay_the_senders_while_the_link_is_down),
 		FRAMES_TEST(every_sender_is_told_once_and_in_order),
 		FRAMES_TEST(a_sender_may_send_again_when_told),
+		FRAMES_TEST(senders_are_told_of_the_last_as_well),
 		FRAMES_TEST(senders_are_told_of_some_at_a_time),
 		FRAMES_TEST(what_a_device_had_when_it_failed_is_lost_and_comes_back),
 		FRAMES_TEST(nothing_is_sent_while_a_device_recovers),
