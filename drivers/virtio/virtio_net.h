@@ -78,9 +78,9 @@ void virtio_net_set_tx_ready(struct virtio_net *net, void (*ready)(void *arg), v
 struct virtio_net_frame;
 
 /*
- * @frame is the caller's again. Where the device failed with it @frame->status is -EIO. Without the driver's lock, in the
- * context of whoever found it: interrupt, a work item, or a call below. May submit frames, must not
- * block; never two calls for one device at once.
+ * @frame is the caller's again. Called without the driver's lock, in the context of whoever found it:
+ * interrupt, a work item, or a call below. May submit frames, must not block; never two calls for one device
+ * at once.
  */
 typedef void virtio_net_sent_t(struct virtio_net_frame *frame);
 
@@ -106,9 +106,10 @@ struct virtio_net_frame {
 /*
  * Makes @frame one of the caller's own for @net: @size bytes at @memory, of which the first
  * VIRTIO_NET_HEADROOM are the driver's from now on and the rest is data[], whose contents stay as they are.
- * The device reads the memory while the frame is in flight. @sent is called, soon, when it is back: the device
- * is asked for interrupts meanwhile. NULL: nobody is told, and no interrupt asked for; look at
- * virtio_net_frame_idle(). Both must outlive their last submission, and the structure must not be moved.
+ * The device reads the memory while the frame is in flight; one that does not answer its reset perhaps even
+ * longer. @sent is called, soon, when it is back: the device is asked for interrupts meanwhile. NULL: nobody
+ * is told, and no interrupt asked for; look at virtio_net_frame_idle(). Both must outlive their last
+ * submission, and the structure must not be moved.
  * To be called anew where the device was removed and probed again. Returns 0 or -EINVAL (@size below
  * VIRTIO_NET_HEADROOM + VIRTIO_NET_FRAME_MIN). Any context.
  */
@@ -135,11 +136,12 @@ void virtio_net_return(struct virtio_net *net, struct virtio_net_frame *const fr
 		       unsigned int count);
 
 /*
- * Sends @count frames, lent or the caller's own, in this order, with one notification at most (5.1.9.2). Never
- * blocks. Returns how many the device was given, from the first on; where that is none
+ * Sends @count frames, lent or the caller's own, in this order, with one notification at most (5.1.9.2).
+ * Never blocks. Returns how many the device was given, from the first on; where that is none of them
  * -EINVAL (a length; NULL; a frame in flight, not lent, returned, of another device, or copied), -ENOSPC (the
- * ring is full, or the device is being recovered: see virtio_net_set_tx_ready()), -ENETDOWN (link down), -EIO
- * (the device failed for good). The others are still the caller's. Any context.
+ * ring is full, or the device is being recovered: see virtio_net_set_tx_ready()), -ENOMEM (it cannot be
+ * mapped, and none is in flight that would make room), -ENETDOWN (link down), -EIO (the device failed for
+ * good). The others are still the caller's. Any context.
  * A network loses frames, and those above it expect that: what was with the device when it failed is
  * counted as lost and not sent again (virtio_recovery.c).
  */

@@ -320,15 +320,18 @@ def test_a_disk_that_fails_ends_the_job(lab, arch, wait):
 
 @pytest.mark.parametrize("ring", [Ring(), PACKED], ids=lambda ring: ring.name)
 def test_counts_are_exact(arch, ring):
-    """Two runs agree in each count, to the last digit."""
+    """Two runs agree in each count, to the last digit. Not those of rx: its frames come when the host finds
+    time, and two at once where that is late."""
+    jobs = [job for job in JOBS if " rx " not in job]
+
     def run():
         lines = parse_bench(counted.run(dataclasses.replace(arch, ring=ring),
-                                        [f"bench {job}" for job in JOBS],
+                                        [f"bench {job}" for job in jobs],
                                         devices=(*DEVICES, *CONSOLE)))
         return {job: counts_of(figures) for job, figures in lines.items()}
 
     counts, _ = counted.repeatable(run)
-    assert counts and list(counts) == JOBS
+    assert counts and list(counts) == jobs
     assert all(float(figures["insn"]) > 0 for figures in counts.values())
     assert counts["net 0 tx 64 n=300"]["irq"] == "0.00"
     assert counts["blk 1 r rand 4096 n=50"]["irq"] == "1.00"
