@@ -15,8 +15,9 @@ bool is_packed(enum kind kind)
 	return kind == PACKED || kind == PACKED_IN_ORDER;
 }
 
-static void start(struct refdev *dev, enum kind kind)
+void start_kind(struct refdev *dev, enum kind kind, bool direct)
 {
+	rig_direct = direct;
 	if (is_packed(kind))
 		dev->offered |= BIT_ULL(REF_F_RING_PACKED);
 	if (kind >= KINDS) {
@@ -92,7 +93,7 @@ void start_disk(enum kind kind)
 	disk = refdev_blk(dev);
 	for (unsigned int i = 0; i < DISK * 512; i++)
 		disk->disk[i] = expected[i] = (uint8_t)test_random(&seed);
-	start(dev, kind);
+	start_kind(dev, kind, false);
 	blk = virtio_blk_find(0);
 	assert_non_null(blk);
 	memset(dones, 0, sizeof(dones));
@@ -165,7 +166,7 @@ static void rng_done(struct virtio_rng_request *req, int result)
 
 void start_rng(enum kind kind)
 {
-	start(refdev_rng_new(version_of(kind)), kind);
+	start_kind(refdev_rng_new(version_of(kind)), kind, false);
 	rng = virtio_rng_find(0);
 	assert_non_null(rng);
 	asked = answered = 0;
@@ -224,8 +225,9 @@ static void wake(void *arg)
 
 void start_net(enum kind kind)
 {
-	start(refdev_net_new(version_of(kind), BIT_ULL(REF_NET_F_MAC) | BIT_ULL(REF_NET_F_STATUS)),
-	      kind);
+	start_kind(refdev_net_new(version_of(kind),
+				  BIT_ULL(REF_NET_F_MAC) | BIT_ULL(REF_NET_F_STATUS)),
+		   kind, false);
 	net = virtio_net_find(0);
 	assert_non_null(net);
 	virtio_net_set_receiver(net, receive, NULL);
@@ -262,7 +264,7 @@ struct tty *tty;
 
 void start_console(enum kind kind)
 {
-	start(refdev_console_new(version_of(kind), 0), kind);
+	start_kind(refdev_console_new(version_of(kind), 0), kind, false);
 	con = virtio_console_find(0);
 	assert_non_null(con);
 	tty = virtio_console_tty(con);

@@ -26,6 +26,10 @@ bool is_packed(enum kind kind);
 /* For cmocka: makes the four drivers known. */
 int recovery_rig_init(void **state);
 
+/* Starts @dev as one of that kind, which has its features; @direct: it sees the host's memory, which a legacy
+ * device cannot. */
+void start_kind(struct refdev *dev, enum kind kind, bool direct);
+
 /* Lets 20 ms pass. */
 void run_machine(void);
 

@@ -125,13 +125,7 @@ static void start(enum kind kind, unsigned int size)
 
 	if (size)
 		dev->queues[1].size_max = size;
-	if (is_packed(kind))
-		dev->offered |= BIT_ULL(REF_F_RING_PACKED);
-	if (kind >= KINDS) {
-		dev->offered |= BIT_ULL(REF_F_IN_ORDER);
-		dev->in_order_batch = IN_ORDER_BATCH;
-	}
-	rig_start(&rig, dev);
+	start_kind(dev, kind, rig_direct);
 	net = virtio_net_find(0);
 	assert_non_null(net);
 	virtio_net_set_receiver(net, receive, NULL);
