@@ -7,6 +7,7 @@
 #ifndef DRIVERS_IRQCHIP_GIC_PRIVATE_H
 #define DRIVERS_IRQCHIP_GIC_PRIVATE_H
 
+#include <arch/mmio.h>
 #include "lib/util.h"
 
 #define GICD_CTLR	0x0000u
@@ -36,9 +37,20 @@ struct gic_block {
 	uint64_t phys;
 };
 
-unsigned long gic_access_count(void); /* by the next two */
-uint32_t gic_read(const struct gic_block *block, unsigned int reg);
-void gic_write(const struct gic_block *block, unsigned int reg, uint32_t value);
+extern unsigned long gic_accesses; /* by the next two, of which every interrupt needs some */
+unsigned long gic_access_count(void);
+
+static inline uint32_t gic_read(const struct gic_block *block, unsigned int reg)
+{
+	gic_accesses++;
+	return mmio_read32(block->base + reg);
+}
+
+static inline void gic_write(const struct gic_block *block, unsigned int reg, uint32_t value)
+{
+	gic_accesses++;
+	mmio_write32(block->base + reg, value);
+}
 
 /* Writes as the secure world where that is ours to set up; else does nothing. */
 void gic_secure_write(const struct gic_block *block, unsigned int reg, uint32_t value);
