@@ -17,6 +17,9 @@
 /* The most frames of the driver's own; a ring that holds fewer gets fewer. */
 #define TX_FRAMES 64u
 
+/* Frames that are taken back in one call. */
+#define BATCH 32u
+
 /* Frames of which senders are told between two looks at anything else. */
 #define TELL_MAX 64u
 
@@ -118,15 +121,37 @@ static __always_inline void take_frame_back(struct virtio_net *net, struct virti
 		__atomic_store_n(&frame->ticket, ticket_of(net, frame), __ATOMIC_RELEASE);
 }
 
-/* The length that the device gives means nothing here (5.1.9.1). */
-unsigned int net_tx_reclaim(struct virtio_net *net)
+/* While somebody waits for frames: each one asks for the interrupt of the next. */
+static __noinline unsigned int take_back_watched(struct virtio_net *net)
 {
-	struct virtqueue *const vq = net->tx_vq;
 	struct virtio_net_frame *frame;
 	unsigned int len, count = 0;
 
-	for (; (frame = virtqueue_get_buf(vq, &len)) != NULL; count++)
+	for (; (frame = virtqueue_get_buf(net->tx_vq, &len)) != NULL; count++)
 		take_frame_back(net, frame);
+	return count;
+}
+
+static __always_inline unsigned int take_back_all(struct virtio_net *net)
+{
+	unsigned int len[BATCH], got, count = 0;
+	void *frames[BATCH];
+
+	do {
+		got = virtqueue_get_bufs(net->tx_vq, frames, len, BATCH);
+		for (unsigned int i = 0; i < got; i++)
+			take_frame_back(net, frames[i]);
+		count += got;
+	} while (got == BATCH);
+	return count;
+}
+
+/* The length that the device gives means nothing here (5.1.9.1). */
+unsigned int net_tx_reclaim(struct virtio_net *net)
+{
+	const bool watched = net->tx_watched || net->tx_waiting;
+	unsigned int count = unlikely(watched) ? take_back_watched(net) : take_back_all(net);
+
 	net->tx_back += count;
 	return count;
 }
