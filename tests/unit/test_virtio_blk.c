@@ -654,6 +654,36 @@ static void removal_ends_every_request_with_enodev(void **state)
 	assert_int_equal(port_host_live(), 0);
 }
 
+static void submit_in_vain(struct virtio_blk_request *req)
+{
+	count_one(req);
+	assert_int_equal(req->status, -ENODEV);
+	assert_int_equal(virtio_blk_submit(blk, req), -ENODEV);
+}
+
+/* ... nor one for which all is ready but the disk. */
+static void a_disk_that_is_removed_takes_no_request_again(void **state)
+{
+	static struct virtio_blk_request req;
+	unsigned int done = 0;
+
+	(void)state;
+	start(refdev_blk_new(2, DISK, 0));
+	req = (struct virtio_blk_request){.op = VIRTIO_BLK_READ,
+					  .buf = buffers[0],
+					  .sectors = 1,
+					  .done = count_one,
+					  .priv = &done};
+	assert_int_equal(virtio_blk_submit(blk, &req), 0);
+	run_machine();
+	assert_int_equal(done, 1);
+	rig.dev->hold = true;
+	req.done = submit_in_vain;
+	assert_int_equal(virtio_blk_submit(blk, &req), 0);
+	rig_end(&rig);
+	assert_int_equal(done, 2);
+}
+
 static void a_buffer_that_cannot_be_mapped_now_is_sent_later(void **state)
 {
 	(void)state;
@@ -752,6 +782,7 @@ int main(void)
 		TEST(a_request_that_comes_again_is_taken_as_it_is_now),
 		TEST(a_device_that_breaks_the_ring_ends_every_request_once),
 		TEST(removal_ends_every_request_with_enodev),
+		TEST(a_disk_that_is_removed_takes_no_request_again),
 	};
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_written_is_on_the_disk_and_read_back),
@@ -779,6 +810,7 @@ int main(void)
 		TEST(a_device_that_breaks_the_ring_ends_every_request_once),
 		TEST(a_device_that_needs_a_reset_ends_every_request),
 		TEST(removal_ends_every_request_with_enodev),
+		TEST(a_disk_that_is_removed_takes_no_request_again),
 		TEST(a_buffer_that_cannot_be_mapped_now_is_sent_later),
 		TEST(running_out_of_memory_in_probe_is_survived),
 		TEST(a_capacity_that_never_stands_still_fails_the_probe),
