@@ -125,6 +125,19 @@ def test_a_line_and_its_figures(participant, line, per_s, ns):
     assert (result["per_s"], result["ns"], result["host_ns"]) == (per_s, ns, 99)
 
 
+@pytest.mark.parametrize("participant, text, good", [
+    ("vireo", b"queues requests:256/split", True), ("vireo", b"queues requests:256/packed", False),
+    ("vireo-packed", b"queues requests:256/packed", True),
+    ("vireo-packed", b"queues requests:256/split", False), ("linux", b"", True)])
+def test_a_ring_of_another_format_is_an_error(participant, text, good):
+    serial = argparse.Namespace(text=text, report=text.decode)
+    if good:
+        rates.run.check_rings(serial, participant, "blk 0")
+    else:
+        with pytest.raises(rates.run.BenchError):
+            rates.run.check_rings(serial, participant, "blk 0")
+
+
 def test_a_boot_is_timed_by_the_host():
     result = rates.run.parse("boot", "BENCH boot n=1 ns=7 per_s=0 insn=0", 50000000)
     assert (result["ns"], result["per_s"]) == (50000000, 20.0)
@@ -250,3 +263,8 @@ def test_a_run_that_is_not_full_is_known():
     for key, part in (("counts", {}), ("parts", {}), ("rates", {}),
                       ("about", example.ABOUT | {"rounds": 6})):
         assert not rates.complete(example.results() | {key: part})
+    data = example.results()
+    data["about"]["rounds"] = 1
+    for series in (series for rounds in data["rates"].values() for series in rounds.values()):
+        del series[1:]
+    assert not rates.complete(data)

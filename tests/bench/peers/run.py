@@ -204,7 +204,7 @@ def parse(job, line, host_ns):
 
 def check_rings(serial, participant, job):
     """A packed ring that QEMU does not offer would be a split one under another name."""
-    form = {"vireo": b":256/split", "vireo-packed": b":256/packed"}.get(participant)
+    form = {"vireo": b"/split", "vireo-packed": b"/packed"}.get(participant)
     if form and job != "boot" and form not in serial.text:
         raise BenchError(f"{participant}: no ring is {form.decode()}:\n" + serial.report())
 
