@@ -12,7 +12,7 @@ import pytest
 
 import host
 from host import SECTOR, crc_line, hexdump
-from machine import CPU, ROOT, TIMEOUT_S, image_path
+from machine import CPU, ROOT, TIMEOUT_S, Stdio, image_path
 
 pytestmark = pytest.mark.rings
 
@@ -191,8 +191,8 @@ def test_longest_text(lab, arch):
 def test_two_terminals_write_to_one_disk(lab, arch):
     """Commands of two shells take turns; both writes arrive."""
     path = lab.file("disk.img", 65536)
-    channel = lab.channel()
-    machine = lab.boot(arch, *disk_options(path), "-chardev", f"socket,id=c,fd={channel.fd}",
+    channel = lab.channel(Stdio)
+    machine = lab.boot(arch, *disk_options(path), "-chardev", "stdio,id=c,signal=off",
                        "-device", "virtio-serial-device", "-device", "virtconsole,chardev=c")
     console = lab.terminal("console", channel)
     console.prompt()
