@@ -369,8 +369,15 @@ floor_sources = $(filter boot/% lib/% drivers/irqchip/% drivers/serial/% drivers
 	$(wildcard tests/bench/floor/*.c)
 $(foreach a,$(ARCHS),$(eval $(call program_rule,$(a),floor,$(patsubst %,$(B)/$(a)/obj/%.o,$(basename $(call floor_sources,$(a)))))))
 
+# What a boot is compared with is no program of ours: neither the linker script's sections nor its symbols.
+IMAGE_BASE := $(shell sed -n 's/^image_base = \(.*\);/\1/p' linker.ld)
+$(B)/%/off.elf: tests/bench/floor/off.S linker.ld | deps
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(CROSS_$*)gcc $(WARNINGS) -nostdlib -static -Wl,--build-id=none -Wl,-Ttext=$(IMAGE_BASE) -o $@ $<
+
 .PHONY: floor
-floor: $(ARCHS:%=$(B)/%/floor.elf) ## build the images that measure what the machine allows (tests/bench/floor)
+floor: $(foreach a,$(ARCHS),$(B)/$(a)/floor.elf $(B)/$(a)/off.elf) ## build the images that measure what the machine allows (tests/bench/floor)
 test test-qemu: floor
 
 BENCH_RING := $(wildcard virtio/v*ring*.c virtio/virtqueue*.c) lib/dma.c lib/dma_direct.c lib/scatterlist.c

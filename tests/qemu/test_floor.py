@@ -124,8 +124,10 @@ def test_each_round_trip_waits_for_its_frame(lab, arch, wait):
     assert f"used_idx=300 len=100 sum={zlib.crc32(answer):08x}\n" in machine.finish()
 
 
-def test_off_powers_off_at_once(lab, arch):
-    machine = lab.start(arch, program="floor", append="off", semihosting=False)
+@pytest.mark.parametrize("virtualization", ["off", "on"])
+def test_an_image_powers_off_at_once(lab, arch, virtualization):
+    machine = lab.start(arch, "-machine", f"virtualization={virtualization}", program="off",
+                        semihosting=False)
     assert machine.finish() == ""
 
 

@@ -10,7 +10,6 @@
  *	net N tx BYTES [batch=B] [wait=...] [n=COUNT]
  *	net N rtt BYTES [wait=...] [n=COUNT]
  *	poweroff
- *	off		the first job: powers off before anything else is done
  *
  * wait=wfi sleeps with interrupts masked at the CPU, then acknowledges at the GIC and the device;
  * wait=pend clears the pending state in the GIC's distributor instead, which is an access less;

@@ -217,9 +217,6 @@ int image_main(void)
 
 	if (bootargs_init(dt_bootargs()))
 		panic("the boot arguments are too long");
-	text = bootargs_command(0);
-	if (text && strcmp(text, "off") == 0)
-		machine_poweroff();
 	init_board();
 	for (unsigned int i = 0; (text = bootargs_command(i)) != NULL; i++) {
 		if (strcmp(text, "poweroff") == 0)

@@ -134,9 +134,10 @@ def vireo(*options):
 
 
 def floor(arch, job):
-    """It has no other commands; `boot` is to power off at once."""
-    return ["-kernel", needed(arch, "floor.elf"),
-            "-append", "off" if job == "boot" else f"{job}; poweroff"]
+    """It has no other commands; `boot` is to power off at once, which is an image of its own."""
+    if job == "boot":
+        return ["-kernel", needed(arch, "off.elf")]
+    return ["-kernel", needed(arch, "floor.elf"), "-append", f"{job}; poweroff"]
 
 
 def linux(*words):
