@@ -160,6 +160,8 @@ def rate_row(data, bound):
 
 def count_row(data, bound):
     limit = bound.bound("aarch64")
+    if not limit:
+        return None
     values = [page.count_of(data, bound, f"aarch64 {ring}") for ring in ("split", "packed")]
     if None in values:
         return None

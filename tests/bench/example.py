@@ -35,5 +35,5 @@ def results():
     rates = {one.key: {name: series(one, name) for name in one.counts} for one in measures.MEASURES}
     return copy.deepcopy({
         "about": ABOUT, "rates": rates, "counts": counts(),
-        "floor": {"blk 0 r rand 4096 qd=32": 7.83},
+        "floor": {"blk 0 r rand 4096 qd=32 n=3200": 7.83},
         "parts": {"4 KiB read": {"device driver": 120.25, "virtqueue": 80.5, "interrupts": 0.1}}})

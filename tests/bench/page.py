@@ -113,11 +113,11 @@ def count_bounds(data):
     """Every bound on a count, for both architectures and ring formats."""
     rows = []
     for bound in measures.COUNT_BOUNDS:
-        limit = number(bound.most)
+        limit = NOTHING if bound.most is None else f"at most {number(bound.most)}"
         if bound.most_arm != bound.most and bound.most_arm is not None:
             limit += f" (Armv7: {number(bound.most_arm)})"
         floor = data["floor"].get(bound.job) if bound.figure == "insn" else None
-        rows.append([bound.title, f"at most {limit}", NOTHING if floor is None else number(floor),
+        rows.append([bound.title, limit, NOTHING if floor is None else number(floor),
                      *(count_cell(data, bound, platform) for platform in PLATFORMS)])
     return table(["what each costs", "bound", "the floor", "AArch64 split", "AArch64 packed",
                   "Armv7 split", "Armv7 packed"], rows)

@@ -38,8 +38,8 @@ ARCH = "aarch64"
 PARTS = {"4 KiB read, depth 32": ("blk 0 r rand 4096 qd=32 n=3200", 0),
          "4 KiB read, depth 1, an interrupt for each": ("blk 0 r rand 4096 qd=1 n=200", 1000000)}
 # What the floor's jobs are called among the bounds on counts.
-FLOOR_JOBS = {"blk 0 r rand 4096 qd=32": "blk 0 r rand 4096 qd=32 wait=wfi n=3200",
-              "blk 0 r rand 4096 qd=1": "blk 0 r rand 4096 qd=1 wait=wfi n=1000",
+FLOOR_JOBS = {"blk 0 r rand 4096 qd=32 n=3200": "blk 0 r rand 4096 qd=32 wait=wfi n=3200",
+              "blk 0 r rand 4096 qd=1 n=1000": "blk 0 r rand 4096 qd=1 wait=wfi n=1000",
               "blk 0 r seq 1048576 qd=4": "blk 0 r seq 1048576 qd=4 wait=wfi n=64",
               "net 0 tx 64 batch=64": "net 0 tx 64 batch=64 wait=wfi n=6400",
               "net 1 rtt 64": "net 0 rtt 64 wait=wfi n=1000"}

@@ -171,7 +171,7 @@ def test_the_boot_is_better_when_it_is_shorter():
 
 def test_count_bounds_are_judged_by_architecture():
     data = example.results()
-    job = measures.job_of("blk 0 r rand 4096 qd=32", data["counts"]["arm split"])
+    job = measures.job_of("blk 0 r rand 4096 qd=32 n=3200", data["counts"]["arm split"])
     for platform in ("arm split", "aarch64 split"):
         data["counts"][platform][job]["insn"] = 225.0
     bound = ("instructions, 4 KiB read, depth 32", "at most 200 (Armv7: 250)")
