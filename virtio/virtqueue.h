@@ -108,8 +108,9 @@ struct virtqueue_prepared {
 	} desc[VIRTQUEUE_PREPARED_MAX] __attribute__((aligned(16)));
 	/* Our record of it. */
 	uint32_t len[VIRTQUEUE_PREPARED_MAX];
-	uint32_t bytes;	  /* of the table */
-	uint32_t in_len;  /* bytes that the device may write */
+	uint32_t bytes;	 /* of the table */
+	uint32_t in_len; /* bytes that the device may write */
+	unsigned int count;
 	unsigned int out; /* entries that it reads; the others it writes */
 };
 

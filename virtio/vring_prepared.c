@@ -62,6 +62,7 @@ int virtqueue_prepare(struct virtqueue *vq, struct virtqueue_prepared *p, struct
 		return -EINVAL;
 	p->bytes = total * (uint32_t)sizeof(struct vring_desc);
 	p->in_len = (uint32_t)(bytes - out_bytes);
+	p->count = total;
 	p->out = out;
 	return 0;
 }

@@ -225,7 +225,7 @@ void detach_buf_split(struct vring_virtqueue *vvq, uint16_t head)
 		split_free_chain(&vvq->split, head, state->split.last);
 	if (state->table)
 		vring_table_put(vvq, state->table);
-	split_forget(vvq, state);
+	vvq->vq.num_free += split_forget(state);
 }
 
 /* Reads the device's index anew. It must not run ahead of what is in flight. */

@@ -97,12 +97,12 @@ static inline void split_free_chain(struct vring_split *s, unsigned int head, un
 	s->first_free = head;
 }
 
-/* Takes the buffer of @state, whose table if any is back, out of the record. */
-static __always_inline void split_forget(struct vring_virtqueue *vvq,
-					 struct vring_desc_state *state)
+/* Takes the buffer of @state, whose table if any is back, out of the record. Returns the number of
+ * descriptors that are free now, for num_free. */
+static __always_inline unsigned int split_forget(struct vring_desc_state *state)
 {
-	vvq->vq.num_free += state->split.descs;
 	state->data = NULL;
+	return state->split.descs;
 }
 
 /* Asks for an interrupt when the device's index passes @event. */

@@ -161,12 +161,51 @@ static int add_sgs_indirect_short_split(struct vring_virtqueue *vvq, struct scat
 	return add_direct_indirect_short_split(vvq, sgs, out_sgs, in_sgs, data, gfp);
 }
 
-static int add_prepared_short_split(struct vring_virtqueue *vvq, struct virtqueue_prepared *p,
-				    void *data)
+/* The entries of the table go into the ring: the device need not read another one for them. */
+static __always_inline void add_prepared_direct(struct vring_virtqueue *vvq,
+						const struct virtqueue_prepared *p, void *data,
+						const unsigned int count)
+{
+	struct vring_split *s = &vvq->split;
+	struct vring_desc *const descs = s->desc;
+	const uint16_t *const next = s->next;
+	unsigned int at = s->first_free, last = at;
+	struct vring_desc_state *state = &vvq->state[at];
+
+#pragma GCC unroll 4
+	for (unsigned int i = 0; i < count; i++) {
+		struct vring_desc *desc = &descs[at];
+
+		last = at;
+		at = next[at];
+		__builtin_memcpy(desc, &p->desc[i], sizeof(*desc));
+		if (i + 1 < count)
+			WRITE_ONCE(desc->next, vring16(vvq, (uint16_t)at));
+	}
+	state->table = NULL;
+	state->in_len = p->in_len;
+	split_commit(vvq, state, count, last, at, data, NULL);
+}
+
+static __noinline int add_any_prepared_short_split(struct vring_virtqueue *vvq,
+						   struct virtqueue_prepared *p, void *data)
 {
 	if (unlikely(!data || vvq->split.first_free > vvq->split.mask))
 		return vring_add_prepared_long(vvq, p, data);
-	split_add_prepared(vvq, p, data);
+	if (vring_prefers_table(vvq, p->count) || p->count > vvq->vq.num_free)
+		split_add_prepared(vvq, p, data);
+	else
+		add_prepared_direct(vvq, p, data, p->count);
+	return 0;
+}
+
+/* Mostly there are three entries, and most of the ring is free. */
+static int add_prepared_short_split(struct vring_virtqueue *vvq, struct virtqueue_prepared *p,
+				    void *data)
+{
+	if (unlikely(!data || p->count != 3 || vring_prefers_table(vvq, 3)))
+		return add_any_prepared_short_split(vvq, p, data);
+	add_prepared_direct(vvq, p, data, 3);
 	return 0;
 }
 
@@ -214,7 +253,7 @@ static __always_inline void *get(struct vring_virtqueue *vvq, unsigned int *len,
 	if (ctx)
 		*ctx = state->ctx;
 	split_free_chain(s, id, state->split.last);
-	split_forget(vvq, state);
+	vvq->vq.num_free += split_forget(state);
 	vvq->used++;
 	return rearm ? vring_rearm_split(vvq, data) : data;
 }
@@ -228,7 +267,7 @@ static unsigned int get_bufs_short_split(struct vring_virtqueue *vvq, void *data
 	const unsigned long used = vvq->used;
 	uint16_t idx = vring16(vvq, READ_ONCE(s->used->idx));
 	uint16_t more = (uint16_t)(idx - used);
-	unsigned int i;
+	unsigned int i, freed = 0;
 
 	if (unlikely(more > split_outstanding(vvq)))
 		return vring_get_more_bufs(vvq, data, len, 0, max);
@@ -251,9 +290,10 @@ static unsigned int get_bufs_short_split(struct vring_virtqueue *vvq, void *data
 		data[i] = state->data;
 		len[i] = written;
 		split_free_chain(s, id, state->split.last);
-		split_forget(vvq, state);
+		freed += split_forget(state);
 	}
 	vvq->split.first_free = s->first_free;
+	vvq->vq.num_free += freed;
 	vvq->used = used + i;
 	return likely(i == max) ? i : vring_get_more_bufs(vvq, data, len, i, max);
 }

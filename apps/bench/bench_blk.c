@@ -56,7 +56,7 @@ static void done(struct virtio_blk_request *req)
 	if (likely(!err && job->todo)) {
 		job->todo--;
 		req->sector = next_sector(job);
-		err = virtio_blk_submit(job->blk, req);
+		err = virtio_blk_add(job->blk, req); /* the driver kicks for all */
 		if (likely(!err))
 			return;
 	}

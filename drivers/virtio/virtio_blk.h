@@ -102,7 +102,8 @@ int __must_check virtio_blk_submit(struct virtio_blk *blk, struct virtio_blk_req
 
 /*
  * The same in two steps, so that many requests cost one notification: virtio_blk_add() for each,
- * then virtio_blk_kick(). Without the kick the device need not look. Any context.
+ * then virtio_blk_kick(). Without the kick the device need not look; within done() it may be left out, as the
+ * driver kicks once for all that was added there. Any context.
  */
 int __must_check virtio_blk_add(struct virtio_blk *blk, struct virtio_blk_request *req);
 void virtio_blk_kick(struct virtio_blk *blk);

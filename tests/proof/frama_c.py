@@ -66,6 +66,7 @@ def eva(run, variant):
 
 # What is for indirect tables, prepared ones too, which the variants do not have.
 TABLES = {"add_direct_indirect_short_packed", "add_direct_indirect_short_split", "add_indirect",
+          "add_any_prepared_short_split", "add_prepared_direct",
           "add_prepared_short_packed", "add_prepared_short_split",
           "add_sgs_indirect_short_packed", "add_sgs_indirect_short_split",
           "add_table_short_packed", "add_table_short_split", "fill_table", "find_extra",

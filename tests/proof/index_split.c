@@ -23,13 +23,11 @@ static bool refresh_used(struct vring_virtqueue *vvq);
   @*/
 uint16_t vring_next_offset_split(const struct vring_virtqueue *vvq);
 
-/* The free count: what comes back is what was taken, and never more than the ring has. */
-/*@ requires ring(vvq) && \valid(state) && \separated(vvq, state);
-  @ requires vvq->vq.num_free + state->split.descs <= vvq->num;
-  @ assigns vvq->vq.num_free, state->data;
-  @ ensures vvq->vq.num_free == \old(vvq->vq.num_free) + state->split.descs;
-  @ ensures vvq->vq.num_free <= vvq->num && state->data == \null;
+/* The free count: what comes back is what was taken. */
+/*@ requires \valid(state);
+  @ assigns state->data;
+  @ ensures \result == \old(state->split.descs) && state->data == \null;
   @*/
-static inline void split_forget(struct vring_virtqueue *vvq, struct vring_desc_state *state);
+static inline unsigned int split_forget(struct vring_desc_state *state);
 
 #include "virtio/vring_split.c"
