@@ -183,6 +183,9 @@ static int blk_send(struct virtio_blk *blk, struct virtio_blk_request *req)
 		blk->unkicked = true;
 		return 0;
 	}
+	/* With a table each the ring holds more of them. */
+	if (err == -ENOSPC)
+		blk->vq->direct_max = 1;
 	if ((err == -ENOSPC || err == -ENOMEM) && virtqueue_in_flight(blk->vq) > 0)
 		return -EAGAIN;
 	return err == -ENOMEM ? -ENOMEM : -EIO;

@@ -219,6 +219,7 @@ static void a_prepared_buffer_goes_there_and_back_with_what_was_changed(void **s
 
 		make(packed,
 		     BIT_ULL(VIRTIO_F_INDIRECT_DESC) | (in_order ? BIT_ULL(VIRTIO_F_IN_ORDER) : 0));
+		vq->direct_max = 1;
 		assert_int_equal(prepare(&p, 1, 2), 0);
 		virtqueue_prepared_set(vq, &p, 1, memory + 32, 20);
 		assert_int_equal(virtqueue_add_prepared(vq, &p, memory), 0);
@@ -243,6 +244,47 @@ static void a_prepared_buffer_goes_there_and_back_with_what_was_changed(void **s
 		assert_ptr_equal(virtqueue_get_buf(vq, &len), memory);
 		assert_int_equal(len, 28);
 		assert_int_equal(end(), 0);
+	}
+}
+
+/* Of any number of entries; what does not find half of the ring free is a table. */
+static void a_prepared_buffer_goes_into_a_split_ring_while_half_of_it_is_free(void **state)
+{
+	static struct virtqueue_prepared p[3];
+	unsigned int len;
+
+	(void)state;
+	for (unsigned int in = 0; in < 4; in++) {
+		const struct vring_desc *desc;
+
+		make(false, BIT_ULL(VIRTIO_F_INDIRECT_DESC));
+		desc = (const void *)(uintptr_t)virtqueue_get_desc_addr(vq);
+		assert_int_equal(prepare(&p[0], 1, in), 0);
+		assert_int_equal(virtqueue_add_prepared(vq, &p[0], &p[0]), 0);
+		assert_int_equal(vq->num_free, SIZE - 1 - in);
+		virtqueue_kick(vq);
+		for (unsigned int e = 0; e <= in; e++) {
+			const unsigned int flags =
+				(e ? VRING_DESC_F_WRITE : 0) | (e < in ? VRING_DESC_F_NEXT : 0);
+
+			assert_int_equal(desc[e].addr, (uintptr_t)(memory + 8 * e));
+			assert_int_equal(desc[e].len, 8);
+			assert_int_equal(desc[e].flags, flags);
+			if (e < in)
+				assert_int_equal(desc[e].next, e + 1);
+		}
+		assert_int_equal(prepare(&p[1], 1, 3), 0);
+		assert_int_equal(virtqueue_add_prepared(vq, &p[1], &p[1]), 0);
+		assert_int_equal(vq->num_free, SIZE - 1 - in - 1);
+		virtqueue_kick(vq);
+		assert_int_equal(desc[1 + in].flags, VRING_DESC_F_INDIRECT);
+		assert_int_equal(desc[1 + in].addr, (uintptr_t)p[1].desc);
+		assert_int_equal(desc[1 + in].len, 4 * sizeof(struct vring_desc));
+		device_returns(false, 0, 8 * in, 1);
+		assert_ptr_equal(virtqueue_get_buf(vq, &len), &p[0]);
+		assert_int_equal(len, 8 * in);
+		assert_int_equal(vq->num_free, SIZE - 1);
+		assert_int_equal(end(), 1);
 	}
 }
 
@@ -289,6 +331,7 @@ static void what_cannot_be_prepared_is_refused(void **state)
 		assert_int_equal(virtqueue_prepare(vq, p, sg, 1, 1), -EINVAL);
 		assert_int_equal(virtqueue_prepare(vq, p, sg, 1, 0), -EINVAL); /* there is more */
 
+		vq->direct_max = 1;
 		for (unsigned int i = 0; i < SIZE; i++) {
 			assert_int_equal(prepare(&p[i], 1, 1), 0);
 			assert_int_equal(virtqueue_add_prepared(vq, &p[i], NULL), -EINVAL);
@@ -516,6 +559,7 @@ int main(void)
 		TEST(a_lie_breaks_the_queue_on_the_short_way_too),
 		TEST(a_length_without_the_write_flag_does_no_harm),
 		TEST(a_prepared_buffer_goes_there_and_back_with_what_was_changed),
+		TEST(a_prepared_buffer_goes_into_a_split_ring_while_half_of_it_is_free),
 		TEST(a_device_cannot_write_more_than_was_prepared),
 		TEST(what_cannot_be_prepared_is_refused),
 		TEST(a_table_made_on_demand_serves_again),
