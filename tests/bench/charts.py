@@ -113,7 +113,7 @@ def measure_panel(data, key):
         of = spread(rounds[name])
         better = "" if name in measures.OURS or "vireo" not in rounds else \
             f"{spread(times_better(rounds['vireo'], rounds[name], measure.once)).mid:.2f} ×"
-        bars.append(Bar(measures.NAMES[name], KINDS.get(name, "peer"), of.mid, of.low, of.high,
+        bars.append(Bar(measure.name(name), KINDS.get(name, "peer"), of.mid, of.low, of.high,
                         f"{of.mid:,.1f}" if measure.once else f"{of.mid:,.0f}", better))
     count = data["about"]["rounds"]
     unit = "milliseconds, shorter is better" if measure.once else f"{measure.unit} a second"
@@ -152,7 +152,7 @@ def rate_row(data, bound):
         return None
     title = measures.BY_KEY[bound.measure].title
     what = WHAT.get(bound.measure, title.replace(" random", "").replace(" sequential", ""))
-    versus = f" × {measures.NAMES[bound.versus]}" if bound.versus else " a second"
+    versus = f" × {measures.BY_KEY[bound.measure].name(bound.versus)}" if bound.versus else " a second"
     return Row(f"{what}: {bound.bound.limit:,}{versus}",
                tuple(verdict.margins() for verdict in verdicts),
                all(verdict.met for verdict in verdicts))

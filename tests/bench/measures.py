@@ -51,6 +51,10 @@ class Measure:
         count = round(self.counts[participant] * scale / MULTIPLE) * MULTIPLE
         return self.commands[participant].format(n=max(count, MULTIPLE))
 
+    def name(self, participant):
+        """The floor of a boot is no loop, but an image that does nothing else."""
+        return "powers off at once" if self.once and participant == "floor" else NAMES[participant]
+
     def figure(self, result):
         return result[self.field] / 1e6 if self.once else result[self.field]
 
@@ -119,8 +123,8 @@ class RateBound:
     def text(self):
         if not self.versus:
             return f"{self.bound} a second"
-        name = "an image that powers off at once" if BY_KEY[self.measure].once else NAMES[self.versus]
-        return f"{self.bound} times {name}"
+        name = BY_KEY[self.measure].name(self.versus)
+        return f"{self.bound} times {name.replace('powers', 'an image that powers')}"
 
 
 RATE_BOUNDS = (

@@ -53,7 +53,7 @@ def measure_table(data, measure):
     rows = []
     for name in filter(rounds.get, measures.NAMES):
         of = spread(rounds[name])
-        rows.append([measures.NAMES[name], f"{of.mid:,.{digits}f}",
+        rows.append([measure.name(name), f"{of.mid:,.{digits}f}",
                      f"{of.low:,.{digits}f} .. {of.high:,.{digits}f}", versus(measure, rounds, name)])
     jobs = sorted({measure.job(name, data["about"]["scale"]) for name in rounds})
     head = [measure.heading, f"{'ms' if measure.once else 'a second'}, median", "least .. greatest",
