@@ -62,6 +62,11 @@ static inline void list_splice_tail_init(struct list_head *from, struct list_hea
 	list_init(from);
 }
 
+/* Sorts @head: @after(a, b) says whether a belongs behind b. Those of which neither does keep their order. Up to
+ * 2^32 nodes; the number of steps is that of the nodes times its logarithm. */
+void list_sort(struct list_head *head,
+	       bool (*after)(const struct list_head *a, const struct list_head *b));
+
 #define list_entry(ptr, type, member) container_of(ptr, type, member)
 
 #define list_for_each_entry(pos, head, member)                                                 \

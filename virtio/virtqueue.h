@@ -94,8 +94,8 @@ int __must_check virtqueue_add_inbuf_ctx(struct virtqueue *vq, struct scatterlis
 
 /*
  * A buffer that is added again and again: its descriptors are written once, into a table in the driver's
- * own memory (2.7.5.3, 2.8.7), and each add hands that table to the device. Only what has changed is
- * written anew. The structure belongs to the device like the buffer itself, from add until the token
+ * own memory (2.7.5.3, 2.8.7), and each add hands that table to the device, in one descriptor; or where there is
+ * much room, its entries. Only what has changed is written anew. The structure belongs to the device like the buffer itself, from add until the token
  * comes back.
  */
 #define VIRTQUEUE_PREPARED_MAX 4u
@@ -118,7 +118,7 @@ struct virtqueue_prepared {
  * Prepares @p for @vq with @out entries that the device reads and @in entries that it writes, all from the
  * list @sg. Returns 0; -EOPNOTSUPP where the queue has no tables, or memory must be mapped: then
  * virtqueue_add_sgs() is the way; -EINVAL (no entry, an empty one, more than VIRTQUEUE_PREPARED_MAX, or
- * 2^32 bytes). Good until the device is reset. Any context.
+ * 2^32 bytes). Good as long as the queue's features and the memory stay, also after a reset. Any context.
  */
 int __must_check virtqueue_prepare(struct virtqueue *vq, struct virtqueue_prepared *p,
 				   struct scatterlist *sg, unsigned int out, unsigned int in);
@@ -156,7 +156,7 @@ void *virtqueue_get_buf_ctx(struct virtqueue *vq, unsigned int *len, void **ctx)
 /*
  * Takes back up to @max finished buffers: their tokens and written lengths. Returns how many. For drivers
  * that work in rounds: unlike virtqueue_get_buf() it does not ask for the next interrupt, so that with event
- * index none comes until virtqueue_enable_cb(), at the end of the round.
+ * index hardly any comes until virtqueue_enable_cb(), at the end of the round.
  */
 unsigned int virtqueue_get_bufs(struct virtqueue *vq, void *data[], unsigned int len[],
 				unsigned int max);

@@ -52,8 +52,8 @@ struct virtio_blk_request {
 	uint32_t sectors; /* READ, WRITE: 1 to info.max_request_sectors */
 	uint64_t sector;  /* first sector; READ and WRITE */
 	void *buf;	  /* READ, WRITE: data; GET_ID: VIRTIO_BLK_ID_BYTES bytes */
-	/* Called once when the request is over, in interrupt context, from a work item or from
-	 * virtio_blk_poll(), with no lock held; never from within the call that submits it. May submit
+	/* Called once when the request is over, in interrupt context, from a work item, or from
+	 * virtio_blk_poll() or virtio_blk_set_polled(), with no lock held; never from within the call that submits it. May submit
 	 * this one again, or others. */
 	void (*done)(struct virtio_blk_request *req);
 	void *priv; /* the caller's */
@@ -81,7 +81,8 @@ struct virtio_blk_request {
 /* Makes the driver known to the core. Thread context. */
 void virtio_blk_init(void);
 
-/* The @n-th block device, or NULL: there is none, or its probe failed. */
+/* The @n-th block device, or NULL: there is none, or its probe failed. Valid until the device is removed, which must
+ * not happen while a call below is waiting. */
 struct virtio_blk *virtio_blk_find(unsigned int n);
 
 /* The virtio device below @blk. */
@@ -109,8 +110,8 @@ int __must_check virtio_blk_add(struct virtio_blk *blk, struct virtio_blk_reques
 void virtio_blk_kick(struct virtio_blk *blk);
 
 /*
- * Without interrupts: while @polled, the disk is asked for none, and requests end only in virtio_blk_poll(),
- * which calls done() for those that the disk has finished. Who polls lets work items run too (lib/work.h):
+ * Without interrupts: while @polled, the disk is asked for none, and virtio_blk_poll() calls done() for the
+ * requests that the disk has finished. (One that ends without the disk's doing ends in a work item as ever.) Who polls lets work items run too (lib/work.h):
  * recovery is one. Blocking calls are refused meanwhile. virtio_blk_set_polled() may be called while
  * requests are in flight. Thread context.
  */

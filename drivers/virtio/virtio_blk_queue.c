@@ -89,6 +89,9 @@ static void blk_fill_header(const struct virtio_blk *blk, struct virtio_blk_requ
 	};
 	const bool data = req->op == VIRTIO_BLK_READ || req->op == VIRTIO_BLK_WRITE;
 
+	/* The header is no longer that for which @descs are ready, and blk_send_again() leaves it as it is. */
+	if (req->op != req->ready.op)
+		req->ready.self = NULL;
 	req->header.type = cpu_to_virtio32(blk->vdev, types[req->op]);
 	req->header.reserved = 0;
 	req->header.sector = cpu_to_virtio64(blk->vdev, data ? req->sector : 0);
@@ -183,7 +186,7 @@ static int blk_send(struct virtio_blk *blk, struct virtio_blk_request *req)
 		blk->unkicked = true;
 		return 0;
 	}
-	/* With a table each the ring holds more of them. */
+	/* With a table each the ring holds more of them, from now on. */
 	if (err == -ENOSPC)
 		blk->vq->direct_max = 1;
 	if ((err == -ENOSPC || err == -ENOMEM) && virtqueue_in_flight(blk->vq) > 0)
@@ -523,15 +526,11 @@ static void blk_collect(struct virtio_blk *blk)
 		blk_finish(blk, req, blk_result(blk, req, len));
 }
 
-/* Adds @req to @list, which is in the order of sending. */
-static void blk_insert(struct list_head *list, struct virtio_blk_request *req)
+/* Whether the request at @a was sent after that at @b. */
+static bool blk_sent_after(const struct list_head *a, const struct list_head *b)
 {
-	struct list_head *after = list->prev;
-
-	while (after != list &&
-	       (long)(list_entry(after, struct virtio_blk_request, node)->order - req->order) > 0)
-		after = after->prev;
-	list_add_tail(&req->node, after->next);
+	return (long)(list_entry(a, const struct virtio_blk_request, node)->order -
+		      list_entry(b, const struct virtio_blk_request, node)->order) > 0;
 }
 
 /* Takes everything out of the ring, which the device no longer uses, to the head of those who wait. */
@@ -541,7 +540,8 @@ static void blk_take_back(struct virtio_blk *blk)
 	struct virtio_blk_request *req;
 
 	while (blk->vq && (req = virtqueue_detach_unused_buf(blk->vq)) != NULL)
-		blk_insert(&sent, req);
+		list_add_tail(&req->node, &sent);
+	list_sort(&sent, blk_sent_after);
 	list_splice_tail_init(&blk->pending, &sent);
 	list_splice_tail_init(&sent, &blk->pending);
 }

@@ -45,7 +45,7 @@ int __must_check virtio_console_read(struct virtio_console *con, char *buf, size
 /*
  * Without interrupts: while @polled, the device is asked for none. Its terminal's read and write look for
  * themselves what has come and what was taken, the two calls above do not sleep, and the terminal's input
- * callback is not called. Thread context.
+ * callback is not called but for what had come before. Thread context.
  */
 void virtio_console_set_polled(struct virtio_console *con, bool polled);
 

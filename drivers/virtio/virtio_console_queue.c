@@ -322,21 +322,22 @@ void console_tx_wake(struct virtio_console *con)
 		port_event_signal(&con->tx_event);
 }
 
-void console_rx_callback(struct virtqueue *vq)
+/* @input: there is some already, of which nobody has been told. */
+static void rx_serve(struct virtio_console *con, bool input)
 {
-	struct virtio_console *con = vq->priv;
+	struct virtqueue *vq = con->rx_vq;
 	unsigned long state = port_lock(&con->lock);
 	unsigned long before = con->stats.rx_bytes;
 	void (*input_fn)(void *arg);
 	void *input_arg;
-	bool notify, input;
+	bool notify;
 
 	rx_collect(con);
 	/* What was finished just now may not interrupt; what comes later will. */
 	if (!virtqueue_is_broken(vq) && !con->polled && !virtqueue_enable_cb(vq))
 		rx_collect(con);
 	notify = rx_refill(con);
-	input = con->stats.rx_bytes != before;
+	input = input || con->stats.rx_bytes != before;
 	input_fn = con->input_fn;
 	input_arg = con->input_arg;
 	port_unlock(&con->lock, state);
@@ -348,6 +349,11 @@ void console_rx_callback(struct virtqueue *vq)
 	port_event_signal(&con->rx_event);
 	if (input_fn)
 		input_fn(input_arg);
+}
+
+void console_rx_callback(struct virtqueue *vq)
+{
+	rx_serve(vq->priv, false);
 }
 
 /* Asked for by a writer that found no room or waits for the end. The next such asks again. */
@@ -478,16 +484,17 @@ static void send_held(struct virtio_console *con)
 void console_queues_thaw(struct virtio_console *con)
 {
 	unsigned long state = port_lock(&con->lock);
-	bool notify;
+	bool notify, input;
 
 	con->frozen = false;
+	input = input_used(con) != 0;
 	send_held(con);
 	notify = virtqueue_kick_prepare(con->tx_vq);
 	port_unlock(&con->lock, state);
 	if (notify)
 		virtqueue_notify(con->tx_vq);
-	/* Offers buffers, asks for interrupts, and passes on what was taken by freeze. */
-	console_rx_callback(con->rx_vq);
+	/* Offers buffers, asks for interrupts, and says that there is what was taken by freeze. */
+	rx_serve(con, input);
 	console_tx_wake(con);
 }
 

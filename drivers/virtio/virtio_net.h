@@ -66,8 +66,8 @@ void virtio_net_get_stats(struct virtio_net *net, struct virtio_net_stats *stats
 /* Makes @receive the one receiver of frames; NULL: they are counted and dropped. Thread context. */
 void virtio_net_set_receiver(struct virtio_net *net, virtio_net_receive_t *receive, void *arg);
 
-/* Calls @ready in interrupt context when it is worth trying again after -ENOSPC: buffers are free, the
- * link has changed or the device has failed. NULL: nobody. Thread context. */
+/* Calls @ready, in interrupt context or from a work item, when it is worth trying again after -ENOSPC: there is
+ * room, the link has changed or the device has failed. NULL: nobody. Thread context. */
 void virtio_net_set_tx_ready(struct virtio_net *net, void (*ready)(void *arg), void *arg);
 
 /* --- frames to send, built in place -------------------------------------------------------- */
@@ -93,7 +93,7 @@ struct virtio_net_frame {
 	uintptr_t ticket; /* the driver's: of who may submit the frame; 0 while nobody may */
 	uint8_t *data;	  /* the Ethernet header, then up to 1500 bytes or the MTU; no FCS */
 	unsigned int len; /* bytes in data[]: VIRTIO_NET_FRAME_MIN to most */
-	int status; /* becomes -EIO where the device failed with it: it may have left or not */
+	int status; /* of the last time: 0, or -EIO where the device failed with it: it may have left or not */
 	/* Read only for the caller: */
 	unsigned int most; /* the largest len */
 	/* The driver's: */

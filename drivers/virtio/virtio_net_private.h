@@ -78,6 +78,8 @@ struct virtio_net {
 	unsigned int tx_watched; /* frames in flight whose sender wants to be told soon */
 	unsigned long tx_back;	 /* frames that came back */
 	bool tx_waiting;	 /* somebody was told -ENOSPC */
+	bool tx_lacking;	 /* ... for want of a frame to lend */
+	bool tx_room;		 /* since then there is room, and nobody has said so */
 	int tx_closed;		 /* why nothing can be sent now, or 0: net_tx_judge() */
 	/* Frames that are back and whose sender has not been told, oldest first. */
 	struct virtio_net_frame *tx_done, *tx_done_last;

@@ -153,6 +153,8 @@ unsigned int net_tx_reclaim(struct virtio_net *net)
 	unsigned int count = unlikely(watched) ? take_back_watched(net) : take_back_all(net);
 
 	net->tx_back += count;
+	if (unlikely(watched) && count)
+		net->tx_room = net->tx_waiting;
 	return count;
 }
 
@@ -200,15 +202,32 @@ static void tell(struct virtio_net *net)
 		work_schedule(&net->tx_work);
 }
 
+/* Who waits is told from a work item: whoever made room may himself be one who was told so. */
+static __noinline void pass_room_on(struct virtio_net *net)
+{
+	unsigned long state = port_lock(&net->lock);
+	const bool room = net->tx_room && net->tx_waiting;
+
+	net->tx_room = false;
+	port_unlock(&net->lock, state);
+	if (room)
+		work_schedule(&net->tx_work);
+}
+
 void net_tx_tell(struct virtio_net *net)
 {
 	if (unlikely(net->tx_done != NULL))
 		tell(net);
+	if (unlikely(net->tx_room))
+		pass_room_on(net);
 }
 
 static void tx_work(struct work *work)
 {
-	net_tx_tell(container_of(work, struct virtio_net, tx_work));
+	struct virtio_net *net = container_of(work, struct virtio_net, tx_work);
+
+	net_tx_tell(net);
+	net_tx_wake(net);
 }
 
 void net_tx_wake(struct virtio_net *net)
@@ -219,6 +238,8 @@ void net_tx_wake(struct virtio_net *net)
 	void *arg = net->tx_ready_arg;
 
 	net->tx_waiting = false;
+	net->tx_lacking = false;
+	net->tx_room = false;
 	port_unlock(&net->lock, state);
 	if (!waiting)
 		return;
@@ -247,6 +268,7 @@ void net_tx_callback(struct virtqueue *vq)
 	if (asked && !net->frozen) {
 		net_tx_reclaim(net);
 		watch(net);
+		net->tx_room = false; /* it is passed on below */
 	}
 	port_unlock(&net->lock, state);
 	if (!asked)
@@ -332,8 +354,10 @@ static __always_inline int add_frame(const struct virtio_net *net, struct virtqu
 	if (unlikely(len != frame->listed) && set_length(net, frame, len))
 		return -EINVAL;
 	err = virtqueue_add_outbuf(vq, frame->sg, net->sg_count, frame, GFP_ATOMIC);
-	if (likely(!err))
+	if (likely(!err)) {
 		frame->ticket = 0;
+		frame->status = 0;
+	}
 	return err;
 }
 
@@ -460,6 +484,7 @@ int virtio_net_lend(struct virtio_net *net, struct virtio_net_frame *frames[], u
 	if (!n && !err && count) {
 		err = -ENOSPC;
 		note_refusal(net, err);
+		net->tx_lacking = true;
 		notify = publish(net); /* those of virtio_net_add() */
 	}
 	port_unlock(&net->lock, state);
@@ -479,8 +504,10 @@ void virtio_net_return(struct virtio_net *net, struct virtio_net_frame *const fr
 		if (frame && frame->ticket == ticket_of(net, frame) && frame->sent == lent)
 			pool_put(net, frame);
 	}
+	if (net->tx_lacking)
+		net->tx_room = true;
 	port_unlock(&net->lock, state);
-	net_tx_wake(net); /* there is room for who waits */
+	net_tx_tell(net);
 }
 
 unsigned int virtio_net_reclaim(struct virtio_net *net)
@@ -535,8 +562,10 @@ static int add_copy(struct virtio_net *net, const void *frame, unsigned int len)
 	if (err)
 		return err;
 	copy = lend(net);
-	if (!copy)
+	if (!copy) {
+		net->tx_lacking = true;
 		return -ENOSPC;
+	}
 	memcpy(copy->data, frame, len);
 	copy->len = len;
 	if (add_frames(net, &copy, 1, &err) == 0) {

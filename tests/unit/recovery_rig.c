@@ -85,7 +85,7 @@ void count_done(struct virtio_blk_request *req)
 	all_done++;
 }
 
-void start_disk(enum kind kind)
+static void start_disk_on(enum kind kind, bool direct)
 {
 	struct refdev *dev = refdev_blk_new(version_of(kind), DISK, 0);
 	uint32_t seed = 7;
@@ -93,12 +93,22 @@ void start_disk(enum kind kind)
 	disk = refdev_blk(dev);
 	for (unsigned int i = 0; i < DISK * 512; i++)
 		disk->disk[i] = expected[i] = (uint8_t)test_random(&seed);
-	start_kind(dev, kind, false);
+	start_kind(dev, kind, direct);
 	blk = virtio_blk_find(0);
 	assert_non_null(blk);
 	memset(dones, 0, sizeof(dones));
 	memset(buffers, 0, sizeof(buffers));
 	all_done = 0;
+}
+
+void start_disk(enum kind kind)
+{
+	start_disk_on(kind, false);
+}
+
+void start_direct_disk(enum kind kind)
+{
+	start_disk_on(kind, true);
 }
 
 enum virtio_blk_op op_of(unsigned int i)

@@ -51,6 +51,7 @@ extern uint8_t buffers[REQUESTS][512];
 extern unsigned int dones[REQUESTS], all_done;
 
 void start_disk(enum kind kind);
+void start_direct_disk(enum kind kind); /* without a DMA backend */
 void count_done(struct virtio_blk_request *req);
 
 /* Every third is a write, every seventh a flush, the others read; each has its own sector. */

@@ -57,16 +57,20 @@ static void submit_in_turn(unsigned int step)
 static void requests_are_sent_again_in_their_order(void **state)
 {
 	(void)state;
-	for (enum kind kind = LEGACY; kind < KINDS; kind++) {
-		start_disk(kind);
+	for (unsigned int i = 0; i < 2 * KINDS - 1; i++) {
+		/* Without a DMA backend the driver keeps descriptors ready. */
+		if (i < KINDS)
+			start_disk((enum kind)i);
+		else
+			start_direct_disk((enum kind)(SPLIT + i - KINDS));
 		disk->reverse = true;
 		submit(0, 100);
 		run_machine();
 		disk->reverse = false;
-		for (unsigned int i = 0; i < REQUESTS; i++)
-			requests[i] = (struct virtio_blk_request){.op = VIRTIO_BLK_WRITE,
+		for (unsigned int n = 0; n < REQUESTS; n++)
+			requests[n] = (struct virtio_blk_request){.op = VIRTIO_BLK_WRITE,
 								  .sector = 3,
-								  .buf = buffers[i],
+								  .buf = buffers[n],
 								  .sectors = 1,
 								  .done = count_in_turn};
 		submit_in_turn(1);

@@ -382,6 +382,8 @@ static void who_finds_none_to_lend_is_told_when_there_are(void **state)
 		assert_int_equal(stats().tx_full, 2);
 		assert_int_equal(times_ready, 0);
 		virtio_net_return(net, lent, 1);
+		assert_int_equal(times_ready, 0); /* not from within that call */
+		work_run();
 		assert_int_equal(times_ready, 1);
 		assert_int_equal(virtio_net_send(net, frame_60(), 60), 0);
 		/* they are with the device */
@@ -802,10 +804,108 @@ static void buffers_are_offered_again_in_batches(void **state)
 	}
 }
 
+/* --- who waits for room -------------------------------------------------------------------- */
+
+static unsigned int nested, deepest;
+
+static void try_to_send(void *arg)
+{
+	struct virtio_net_frame *frame;
+
+	(void)arg;
+	times_ready++;
+	nested++;
+	deepest = MAX(deepest, nested);
+	if (nested < 100 && virtio_net_lend(net, &frame, 1) == 1) {
+		frame->len = 60;
+		if (virtio_net_submit(net, &frame, 1) < 0)
+			virtio_net_return(net, &frame, 1);
+	}
+	nested--;
+}
+
+/* A frame that was refused and given back is no room. */
+static void who_gives_a_frame_back_is_not_told_at_once(void **state)
+{
+	(void)state;
+	rig_direct = true;
+	start(SPLIT, 8);
+	make_own(NULL);
+	rig.dev->hold = true;
+	assert_int_equal(virtio_net_submit(net, list, 8), 8);
+	virtio_net_set_tx_ready(net, try_to_send, NULL);
+	deepest = 0;
+	try_to_send(NULL);
+	assert_int_equal(deepest, 1);
+	times_ready = 0;
+	run_machine();
+	assert_int_equal(times_ready, 0);
+	rig.dev->hold = false;
+	refdev_release(rig.dev);
+	run_machine();
+	assert_true(times_ready > 0);
+	assert_int_equal(deepest, 1);
+	rig_end(&rig);
+}
+
+static void receive_and_reclaim(void *arg, const uint8_t *frame, unsigned int len)
+{
+	(void)arg;
+	(void)frame;
+	(void)len;
+	virtio_net_reclaim(net);
+}
+
+/* The sender's interrupt finds nothing where a receiver has taken all frames back in the same one. */
+static void room_that_another_finds_is_passed_on(void **state)
+{
+	(void)state;
+	rig_direct = true;
+	for (enum kind kind = SPLIT; kind <= PACKED; kind++) {
+		start(kind, 8);
+		make_own(NULL);
+		virtio_net_set_receiver(net, receive_and_reclaim, NULL);
+		rig.dev->hold = true;
+		assert_int_equal(virtio_net_submit(net, list, 8), 8);
+		assert_int_equal(virtio_net_submit(net, list + 8, 1), -ENOSPC);
+		times_ready = 0;
+		rig.dev->hold = false;
+		refdev_release(rig.dev);
+		assert_true(refdev_net_deliver(rig.dev, frame_60(), 60));
+		run_machine();
+		run_machine();
+		assert_int_equal(virtqueue_in_flight(tx_queue()), 0);
+		assert_int_equal(times_ready, 1);
+		rig_end(&rig);
+	}
+}
+
+static void a_frame_that_was_lost_once_is_not_lost_for_ever(void **state)
+{
+	(void)state;
+	rig_direct = true;
+	start(SPLIT, 0);
+	make_own(sent);
+	rig.dev->hold = true;
+	assert_int_equal(virtio_net_submit(net, list, 1), 1);
+	ask_for_reset();
+	rig.dev->hold = false;
+	run_machine();
+	assert_int_equal(frames[0].status, -EIO);
+	assert_int_equal(virtio_net_submit(net, list, 1), 1);
+	run_machine();
+	assert_int_equal(frames[0].status, 0);
+	assert_int_equal(told_lost, 1);
+	rig_end(&rig);
+}
+
 int main(void)
 {
 #define FRAMES_TEST(fn) cmocka_unit_test_setup_teardown(fn, port_host_setup, restore_rig)
 	const struct CMUnitTest tests[] = {
+		FRAMES_TEST(who_gives_a_frame_back_is_not_told_at_once),
+		FRAMES_TEST(room_that_another_finds_is_passed_on),
+		FRAMES_TEST(a_frame_that_was_lost_once_is_not_lost_for_ever),
 		FRAMES_TEST(lent_frames_leave_as_they_were_built),
 		FRAMES_TEST(a_frame_of_ones_own_is_sent_again_and_again),
 		FRAMES_TEST(the_size_of_the_memory_bounds_the_frame),
