@@ -214,7 +214,7 @@ static __noinline void pass_room_on(struct virtio_net *net)
 		work_schedule(&net->tx_work);
 }
 
-void net_tx_tell(struct virtio_net *net)
+static __always_inline void tell_whom_it_concerns(struct virtio_net *net)
 {
 	if (unlikely(net->tx_done != NULL))
 		tell(net);
@@ -222,11 +222,16 @@ void net_tx_tell(struct virtio_net *net)
 		pass_room_on(net);
 }
 
+void net_tx_tell(struct virtio_net *net)
+{
+	tell_whom_it_concerns(net);
+}
+
 static void tx_work(struct work *work)
 {
 	struct virtio_net *net = container_of(work, struct virtio_net, tx_work);
 
-	net_tx_tell(net);
+	tell_whom_it_concerns(net);
 	net_tx_wake(net);
 }
 
@@ -273,7 +278,7 @@ void net_tx_callback(struct virtqueue *vq)
 	port_unlock(&net->lock, state);
 	if (!asked)
 		return;
-	net_tx_tell(net);
+	tell_whom_it_concerns(net);
 	net_tx_wake(net);
 }
 
@@ -450,7 +455,7 @@ int virtio_net_submit(struct virtio_net *net, struct virtio_net_frame *const fra
 	port_unlock(&net->lock, state);
 	if (notify)
 		(void)virtqueue_notify(net->tx_vq);
-	net_tx_tell(net);
+	tell_whom_it_concerns(net);
 	return ret;
 }
 
@@ -489,7 +494,7 @@ int virtio_net_lend(struct virtio_net *net, struct virtio_net_frame *frames[], u
 	}
 	port_unlock(&net->lock, state);
 	notify_device(net, notify);
-	net_tx_tell(net);
+	tell_whom_it_concerns(net);
 	return err ? err : (int)n;
 }
 
@@ -507,7 +512,7 @@ void virtio_net_return(struct virtio_net *net, struct virtio_net_frame *const fr
 	if (net->tx_lacking)
 		net->tx_room = true;
 	port_unlock(&net->lock, state);
-	net_tx_tell(net);
+	tell_whom_it_concerns(net);
 }
 
 unsigned int virtio_net_reclaim(struct virtio_net *net)
@@ -516,7 +521,7 @@ unsigned int virtio_net_reclaim(struct virtio_net *net)
 	unsigned int count = net->frozen ? 0 : net_tx_reclaim(net);
 
 	port_unlock(&net->lock, state);
-	net_tx_tell(net);
+	tell_whom_it_concerns(net);
 	return count;
 }
 
@@ -532,7 +537,7 @@ static bool nothing_back(struct virtio_net *net, unsigned long before)
 		net->tx_waiting = true;
 	port_unlock(&net->lock, state);
 	notify_device(net, notify);
-	net_tx_tell(net);
+	tell_whom_it_concerns(net);
 	return nothing;
 }
 
@@ -599,7 +604,7 @@ static int send_copy(struct virtio_net *net, const void *frame, unsigned int len
 	port_unlock(&net->lock, state);
 	if (notify && !virtqueue_notify(net->tx_vq) && !err)
 		err = -EIO;
-	net_tx_tell(net);
+	tell_whom_it_concerns(net);
 	return err;
 }
 
@@ -620,7 +625,7 @@ void virtio_net_kick(struct virtio_net *net)
 
 	port_unlock(&net->lock, state);
 	notify_device(net, notify);
-	net_tx_tell(net);
+	tell_whom_it_concerns(net);
 }
 
 int virtio_net_send_wait(struct virtio_net *net, const void *frame, unsigned int len,
