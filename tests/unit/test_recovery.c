@@ -560,12 +560,19 @@ static void output_that_was_not_confirmed_is_sent_again_in_order(void **state)
 	}
 }
 
+static void count_input(void *arg)
+{
+	(*(unsigned int *)arg)++;
+}
+
 static void input_that_has_come_is_not_lost(void **state)
 {
+	unsigned int told = 0;
 	char back[16];
 
 	(void)state;
 	start_console(SPLIT);
+	tty->set_input_callback(tty, count_input, &told);
 	rig.dev->lies.no_interrupts = true;
 	assert_int_equal(refdev_console_input(rig.dev, "first", 5), 5);
 	refdev_needs_reset(rig.dev);
@@ -573,8 +580,10 @@ static void input_that_has_come_is_not_lost(void **state)
 	rig.dev->lies.no_interrupts = false;
 	run_machine();
 	assert_recovered(1);
+	assert_int_equal(told, 1);
 	assert_int_equal(tty->read(tty, back, sizeof(back)), 5);
 	assert_memory_equal(back, "first", 5);
+	tty->set_input_callback(tty, NULL, NULL);
 	assert_console_works();
 	rig_end(&rig);
 }
