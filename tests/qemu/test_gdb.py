@@ -48,7 +48,8 @@ def test_a_ring_with_a_buffer_in_flight(lab, pair):
     assert set(line[3].split()) == {word for word, there in (
         ("event_idx", pair.ring.event_idx), ("indirect", pair.ring.indirect),
         ("legacy", pair.legacy)) if there}
-    assert "   added 2, used 1, kicks 2, notified 2, interrupts 1, spurious 0\n" in said
+    assert re.findall(r"^   (added .*)$", said, re.M) == [
+        "added 2, used 1, kicks 2, notified 2, interrupts 1, spurious 0"]
     if pair.form == "packed":
         assert "   next available 2, next used 1, all published\n" in said
     else:
