@@ -12,12 +12,14 @@ BARRIERS = [
     ("vring_split.c", "vring_rearm_split", ["dma_mb"]),
     ("vring_split.c", "virtqueue_poll_split", ["dma_mb"]),
     ("vring_split.c", "virtqueue_enable_cb_delayed_split", ["dma_mb"]),
+    ("vring_split_short.c", "enable_cb_short_split", ["dma_mb"]),
     ("vring_packed.h", "packed_publish", ["dma_wmb", "dma_mb"]),
     ("vring_packed.c", "virtqueue_get_buf_packed", ["dma_rmb"]),
     ("vring_packed_short.c", "get", ["dma_rmb"]),
     ("vring_packed.c", "vring_rearm_packed", ["dma_mb"]),
     ("vring_packed.c", "virtqueue_poll_packed", ["dma_mb"]),
     ("vring_packed.c", "virtqueue_enable_cb_delayed_packed", ["dma_mb"]),
+    ("vring_packed_short.c", "enable_cb_short_packed", ["dma_mb"]),
 ]
 
 bad = 0
