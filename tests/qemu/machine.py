@@ -9,6 +9,7 @@ are far above what a busy machine needs.
 import dataclasses
 import fcntl
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -410,16 +411,31 @@ class Machine:
             channel.close()
         self._errors.close()
 
+    def _devices(self):
+        """Each virtio device as QEMU sees it, and its queues, those with a ring: who waits for whom?"""
+        for device in self.qmp.command("x-query-virtio"):
+            path = device["path"]
+            yield f"{path}: {self.qmp.command('x-query-virtio-status', path=path)}"
+            for queue in itertools.count():
+                try:
+                    yield str(self.qmp.command("x-query-virtio-queue-status", path=path, queue=queue))
+                except AssertionError:
+                    break  # that was the last one
+
+    def _state(self):
+        """Of a QEMU that runs. One before 7.2 cannot tell of its devices."""
+        lines = []
+        try:
+            lines.append(self.qmp.command("human-monitor-command", command_line="info registers"))
+            lines.extend(self._devices())
+        except (AssertionError, OSError) as error:
+            lines.append(f"no more: {error}")
+        return "\n".join(lines)
+
     def report(self):
         """Everything that helps to understand a failed test."""
         self.serial.silent(0.1)
-        registers = ""
-        if self.running:
-            try:
-                registers = self.qmp.command("human-monitor-command",
-                                             command_line="info registers")
-            except (AssertionError, OSError) as error:
-                registers = f"no registers: {error}"
         status = "running" if self.running else f"exit status {self._process.returncode}"
-        return "\n".join([shlex.join(self.command_line), status, registers, self.errors,
+        return "\n".join([shlex.join(self.command_line), status,
+                          self._state() if self.running else "", self.errors,
                           self.serial.log.getvalue().replace("\r\n", "\n")])
