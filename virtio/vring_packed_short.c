@@ -296,14 +296,6 @@ static unsigned int get_bufs_short_packed(struct vring_virtqueue *vvq, void *dat
 
 /* --- interrupts ------------------------------------------------------------------------------- */
 
-static void disable_cb_short_packed(struct vring_virtqueue *vvq)
-{
-	if (!vvq->callbacks)
-		return;
-	vring_want_callbacks(vvq, false);
-	packed_disable(vvq);
-}
-
 static bool enable_cb_short_packed(struct vring_virtqueue *vvq)
 {
 	if (!vvq->callbacks)
@@ -313,6 +305,7 @@ static bool enable_cb_short_packed(struct vring_virtqueue *vvq)
 	return !more_used_short_packed(vvq);
 }
 
-#define SHORT(name) name##_short_packed
-#define SHORT_WAYS  vring_short_packed
+#define FORMAT(name) packed_##name
+#define SHORT(name)  name##_short_packed
+#define SHORT_WAYS   vring_short_packed
 #include "virtio/vring_short_ways.h"

@@ -2,9 +2,10 @@
 /*
  * What the short ways of both formats have in common, and their table of calls. A format's file
  * (vring_split_short.c, vring_packed_short.c) includes this at its end. Before that it has defined
- * is_usual(), add_one() and get(), which are inlined here; SHORT(name), which makes the format's name of a
- * call; SHORT(add_sgs), SHORT(add_sgs_indirect), SHORT(add_prepared), SHORT(kick_prepare), SHORT(get_bufs),
- * SHORT(enable_cb), SHORT(disable_cb) and SHORT(more_used); and SHORT_WAYS, the name of the table.
+ * is_usual(), add_one(), get() and FORMAT(disable), which are inlined here; SHORT(name), which makes the
+ * format's name of a call; SHORT(add_sgs), SHORT(add_sgs_indirect), SHORT(add_prepared),
+ * SHORT(kick_prepare), SHORT(get_bufs), SHORT(enable_cb) and SHORT(more_used); and SHORT_WAYS, the name of
+ * the table.
  */
 
 static int SHORT(add_outbuf)(struct vring_virtqueue *vvq, struct scatterlist *sg, unsigned int num,
@@ -51,6 +52,14 @@ static void *SHORT(get_buf_rearm)(struct vring_virtqueue *vvq, unsigned int *len
 static void *SHORT(get_buf_ctx_rearm)(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
 {
 	return get(vvq, len, ctx, true);
+}
+
+static void SHORT(disable_cb)(struct vring_virtqueue *vvq)
+{
+	if (!vvq->callbacks)
+		return;
+	vring_want_callbacks(vvq, false);
+	FORMAT(disable)(vvq);
 }
 
 #define WAYS(sgs, rearm)                                                                  \

@@ -311,19 +311,12 @@ static bool enable_cb_short_split(struct vring_virtqueue *vvq)
 	return used == vring16(vvq, READ_ONCE(vvq->split.used->idx));
 }
 
-static void disable_cb_short_split(struct vring_virtqueue *vvq)
-{
-	if (!vvq->callbacks)
-		return;
-	vring_want_callbacks(vvq, false);
-	split_disable(vvq);
-}
-
 static bool more_used_short_split(const struct vring_virtqueue *vvq)
 {
 	return (uint16_t)vvq->used != vring16(vvq, READ_ONCE(vvq->split.used->idx));
 }
 
-#define SHORT(name) name##_short_split
-#define SHORT_WAYS  vring_short_split
+#define FORMAT(name) split_##name
+#define SHORT(name)  name##_short_split
+#define SHORT_WAYS   vring_short_split
 #include "virtio/vring_short_ways.h"
