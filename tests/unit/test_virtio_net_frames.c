@@ -133,6 +133,13 @@ static void start(enum kind kind, unsigned int size)
 	frames_received = times_ready = 0;
 }
 
+/* With frames of ours. */
+static void start_own(enum kind kind, unsigned int size, virtio_net_sent_t *call)
+{
+	start(kind, size);
+	make_own(call);
+}
+
 static void assert_works(void)
 {
 	unsigned long leave = refdev_net(rig.dev)->sent + 100;
@@ -201,8 +208,7 @@ static void a_frame_of_ones_own_is_sent_again_and_again(void **state)
 	(void)state;
 	FOR_EACH_DEVICE(kind)
 	{
-		start(kind, 0);
-		make_own(NULL);
+		start_own(kind, 0, NULL);
 		bytes = 0;
 		for (unsigned int i = 0; i < 200; i++) {
 			struct virtio_net_frame *frame = &frames[i % 3];
@@ -263,8 +269,7 @@ static void what_is_not_ones_own_is_refused(void **state)
 	(void)state;
 	FOR_EACH_DEVICE(kind)
 	{
-		start(kind, 0);
-		make_own(NULL);
+		start_own(kind, 0, NULL);
 		rig.dev->hold = true;
 		/* in flight already */
 		assert_int_equal(virtio_net_submit(net, list, 1), 1);
@@ -312,8 +317,7 @@ static void a_wrong_length_is_refused(void **state)
 	(void)state;
 	FOR_EACH_DEVICE(kind)
 	{
-		start(kind, 0);
-		make_own(NULL);
+		start_own(kind, 0, NULL);
 		for (unsigned int i = 0; i < ARRAY_SIZE(wrong); i++) {
 			frames[0].len = wrong[i];
 			assert_int_equal(virtio_net_submit(net, list, 1), -EINVAL);
@@ -338,8 +342,7 @@ static void only_lent_frames_are_taken_back_unsent(void **state)
 	int most;
 
 	(void)state;
-	start(SPLIT, 0);
-	make_own(NULL);
+	start_own(SPLIT, 0, NULL);
 	most = virtio_net_lend(net, lent, ARRAY_SIZE(lent));
 	assert_in_range(most, 16, 64);
 	assert_int_equal(virtio_net_lend(net, &lent[most], 1), -ENOSPC);
@@ -409,8 +412,7 @@ static void a_full_ring_takes_some_of_them(void **state)
 	(void)state;
 	FOR_EACH_DEVICE(kind)
 	{
-		start(kind, 16);
-		make_own(NULL);
+		start_own(kind, 16, NULL);
 		rig.dev->hold = true;
 		first = virtio_net_submit(net, list, 30);
 		assert_in_range(first, kind == LEGACY ? 8 : 16, 16);
@@ -439,8 +441,7 @@ static void a_full_ring_takes_some_of_them(void **state)
 static void a_frame_that_cannot_be_mapped_stays_the_senders(void **state)
 {
 	(void)state;
-	start(SPLIT, 0);
-	make_own(NULL);
+	start_own(SPLIT, 0, NULL);
 	dma_test_fail_map(1);
 	assert_int_equal(virtio_net_submit(net, list, 2), -ENOMEM);
 	dma_test_fail_map(2);
@@ -456,8 +457,7 @@ static void a_frame_that_cannot_be_mapped_stays_the_senders(void **state)
 static void frames_stay_the_senders_while_the_link_is_down(void **state)
 {
 	(void)state;
-	start(SPLIT, 0);
-	make_own(NULL);
+	start_own(SPLIT, 0, NULL);
 	refdev_net_set_link(rig.dev, false);
 	refdev_pump();
 	assert_int_equal(virtio_net_submit(net, list, 1), -ENETDOWN);
@@ -540,8 +540,7 @@ static void senders_are_told_of_the_last_as_well(void **state)
 	{
 		if (kind >= KINDS) /* in batches only */
 			continue;
-		start(kind, 0);
-		make_own(sent);
+		start_own(kind, 0, sent);
 		rig.dev->hold = true;
 		assert_int_equal(virtio_net_submit(net, list, 8), 8);
 		for (unsigned int n = 1; n <= 8; n++) {
@@ -565,8 +564,7 @@ static void senders_are_told_of_some_at_a_time(void **state)
 	{
 		if (kind >= KINDS) /* in batches only */
 			continue;
-		start(kind, 0);
-		make_own(sent);
+		start_own(kind, 0, sent);
 		rig.dev->lies.no_interrupts = true;
 		assert_int_equal(virtio_net_submit(net, list, 16), 16);
 		port_host_eager(true);
@@ -595,8 +593,7 @@ static void what_a_device_had_when_it_failed_is_lost_and_comes_back(void **state
 	(void)state;
 	FOR_EACH_DEVICE(kind)
 	{
-		start(kind, 0);
-		make_own(sent);
+		start_own(kind, 0, sent);
 		for (unsigned int i = 8; i < 16; i++)
 			frames[i].sent = NULL;
 		rig.dev->hold = true;
@@ -634,8 +631,7 @@ static void nothing_is_sent_while_a_device_recovers(void **state)
 	struct virtio_net_frame *lent;
 
 	(void)state;
-	start(SPLIT, 0);
-	make_own(NULL);
+	start_own(SPLIT, 0, NULL);
 	rig.dev->hold = true;
 	assert_int_equal(virtio_net_submit(net, list, 1), 1);
 	rig.dev->queues[1].lie = LIE_ID_RANGE;
@@ -669,8 +665,7 @@ static void a_device_given_up_gives_every_frame_back(void **state)
 	{
 		if (kind == LEGACY) /* cannot refuse features */
 			continue;
-		start(kind, 0);
-		make_own(sent);
+		start_own(kind, 0, sent);
 		frames[7].sent = NULL;
 		rig.dev->hold = true;
 		assert_int_equal(virtio_net_lend(net, &lent, 1), 1);
@@ -702,8 +697,7 @@ static void a_device_that_fails_too_often_gives_every_frame_back(void **state)
 	(void)state;
 	FOR_EACH_DEVICE(kind)
 	{
-		start(kind, 0);
-		make_own(sent);
+		start_own(kind, 0, sent);
 		for (unsigned int i = 1; i <= 3; i++) {
 			ask_for_reset();
 			run_machine();
@@ -728,8 +722,7 @@ static void a_device_that_is_removed_gives_every_frame_back(void **state)
 	(void)state;
 	FOR_EACH_DEVICE(kind)
 	{
-		start(kind, 0);
-		make_own(sent);
+		start_own(kind, 0, sent);
 		rig.dev->hold = true;
 		assert_int_equal(virtio_net_submit(net, list, 8), 8);
 		again = 1;
@@ -750,8 +743,7 @@ static void a_device_that_lies_harms_no_frame(void **state)
 		for (enum refdev_lie lie = LIE_ID_RANGE; lie <= LIE_WRAP; lie++) {
 			if (lie == (is_packed(kind) ? LIE_BATCH : LIE_WRAP))
 				continue;
-			start(kind, 0);
-			make_own(sent);
+			start_own(kind, 0, sent);
 			for (unsigned int i = 0; i < 8; i++)
 				frames[i].sent = NULL;
 			rig.dev->hold = true;
@@ -829,8 +821,7 @@ static void who_gives_a_frame_back_is_not_told_at_once(void **state)
 {
 	(void)state;
 	rig_direct = true;
-	start(SPLIT, 8);
-	make_own(NULL);
+	start_own(SPLIT, 8, NULL);
 	rig.dev->hold = true;
 	assert_int_equal(virtio_net_submit(net, list, 8), 8);
 	virtio_net_set_tx_ready(net, try_to_send, NULL);
@@ -862,8 +853,7 @@ static void room_that_another_finds_is_passed_on(void **state)
 	(void)state;
 	rig_direct = true;
 	for (enum kind kind = SPLIT; kind <= PACKED; kind++) {
-		start(kind, 8);
-		make_own(NULL);
+		start_own(kind, 8, NULL);
 		virtio_net_set_receiver(net, receive_and_reclaim, NULL);
 		rig.dev->hold = true;
 		assert_int_equal(virtio_net_submit(net, list, 8), 8);
@@ -884,8 +874,7 @@ static void a_frame_that_was_lost_once_is_not_lost_for_ever(void **state)
 {
 	(void)state;
 	rig_direct = true;
-	start(SPLIT, 0);
-	make_own(sent);
+	start_own(SPLIT, 0, sent);
 	rig.dev->hold = true;
 	assert_int_equal(virtio_net_submit(net, list, 1), 1);
 	ask_for_reset();
