@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Lines and their handlers. A line holds a chain of actions from a static pool, so nothing is
- * allocated. Chains change in thread context with IRQs masked; the dispatcher, which runs with
+ * Lines and their handlers, of both ranges in one array. A line holds a chain of actions from a static
+ * pool, so nothing is allocated. Chains change in thread context with IRQs masked; the dispatcher, which runs with
  * IRQs masked, only reads them. A line that nobody claims again and again is masked: otherwise a
  * device that screams would leave the machine no time for anything else.
  */
@@ -10,7 +10,7 @@
 #include "lib/irq.h"
 #include "lib/log.h"
 
-#define ACTIONS	      128
+#define ACTIONS	      640     /* a handler for each message line, and more for the wired ones */
 #define UNHANDLED_MAX 100000u /* in a row, until the line is masked */
 
 struct irq_action {
@@ -28,8 +28,10 @@ struct irq_line {
 };
 
 static const struct irq_chip *chip;
-static struct irq_line lines[IRQ_LINES];
-static struct irq_action pool[ACTIONS]; /* free where handler is NULL */
+static struct irq_line lines[IRQ_LINES + IRQ_LPIS];
+static struct irq_action pool[ACTIONS];
+static unsigned int pool_used;		/* so many of them have ever been in use */
+static struct irq_action *free_actions; /* that are in use no more */
 static unsigned long spurious;
 static unsigned long taken;
 static bool handling;
@@ -44,6 +46,16 @@ const char *irq_chip_name(void)
 	return chip ? chip->name : "none";
 }
 
+/* NULL where there is no such line. Wired lines are the likely ones. */
+static inline struct irq_line *line_of(int irq)
+{
+	unsigned int lpi = (unsigned int)irq - IRQ_LPI_FIRST;
+
+	if (likely((unsigned int)irq < IRQ_LINES))
+		return &lines[irq];
+	return lpi < IRQ_LPIS ? &lines[IRQ_LINES + lpi] : NULL;
+}
+
 static bool flags_valid(unsigned int flags)
 {
 	unsigned int trigger = flags & IRQF_TRIGGER_MASK;
@@ -52,13 +64,21 @@ static bool flags_valid(unsigned int flags)
 	return !(flags & ~(IRQF_TRIGGER_MASK | IRQF_SHARED)) && !(trigger & (trigger - 1));
 }
 
-static struct irq_action *find_free_action(void)
+static struct irq_action *take_action(void)
 {
-	for (int i = 0; i < ACTIONS; i++) {
-		if (!pool[i].handler)
-			return &pool[i];
-	}
-	return NULL;
+	struct irq_action *action = free_actions;
+
+	if (action)
+		free_actions = action->next;
+	else if (pool_used < ACTIONS)
+		action = &pool[pool_used++];
+	return action;
+}
+
+static void give_back_action(struct irq_action *action)
+{
+	action->next = free_actions;
+	free_actions = action;
 }
 
 /* Whether a handler with @flags and @dev_id may join those on @line. */
@@ -75,11 +95,10 @@ static int check_sharing(const struct irq_line *line, unsigned int flags, const 
 	return 0;
 }
 
-/* Fills in @action, appends it to the line and unmasks that. IRQs are masked. */
-static int install(int irq, struct irq_action *action, const struct irq_action *init)
+/* Appends @action to the line and unmasks that. IRQs are masked. */
+static int install(int irq, struct irq_line *line, struct irq_action *action)
 {
-	struct irq_line *line = &lines[irq];
-	unsigned int trigger = init->flags & IRQF_TRIGGER_MASK;
+	unsigned int trigger = action->flags & IRQF_TRIGGER_MASK;
 	struct irq_action **end = &line->actions;
 	int err;
 
@@ -88,7 +107,6 @@ static int install(int irq, struct irq_action *action, const struct irq_action *
 		if (err)
 			return err;
 	}
-	*action = *init;
 	while (*end)
 		end = &(*end)->next;
 	*end = action;
@@ -101,32 +119,37 @@ int request_irq(int irq, irq_handler_t handler, unsigned int flags, const char *
 {
 	const struct irq_action init = {
 		.handler = handler, .dev_id = dev_id, .name = name, .flags = flags};
+	struct irq_line *line = line_of(irq);
 	struct irq_action *action;
 	unsigned long state;
 	int err;
 
-	if (irq < 0 || irq >= IRQ_LINES || !handler || !chip || !flags_valid(flags))
+	if (!line || !handler || !chip || !flags_valid(flags))
 		return -EINVAL;
-	err = check_sharing(&lines[irq], flags, dev_id);
+	err = check_sharing(line, flags, dev_id);
 	if (err)
 		return err;
-	action = find_free_action();
+	action = take_action();
 	if (!action)
 		return -ENOMEM;
+	*action = init;
 	state = irq_save();
-	err = install(irq, action, &init);
+	err = install(irq, line, action);
 	irq_restore(state);
+	if (err)
+		give_back_action(action);
 	return err;
 }
 
 int free_irq(int irq, void *dev_id)
 {
+	struct irq_line *line = line_of(irq);
 	struct irq_action **link, *action;
 	unsigned long state;
 
-	if (irq < 0 || irq >= IRQ_LINES)
+	if (!line)
 		return -ENOENT;
-	link = &lines[irq].actions;
+	link = &line->actions;
 	while (*link && (*link)->dev_id != dev_id)
 		link = &(*link)->next;
 	action = *link;
@@ -134,10 +157,10 @@ int free_irq(int irq, void *dev_id)
 		return -ENOENT;
 	state = irq_save();
 	*link = action->next;
-	action->handler = NULL;
-	if (!lines[irq].actions)
+	if (!line->actions)
 		chip->disable(irq);
 	irq_restore(state);
+	give_back_action(action);
 	return 0;
 }
 
@@ -152,9 +175,8 @@ static void count_unhandled(int irq, struct irq_line *line)
 }
 
 /* Every sharer is asked: an edge that two devices raise together comes once. */
-static void handle_line(int irq)
+static void handle_line(int irq, struct irq_line *line)
 {
-	struct irq_line *line = &lines[irq];
 	irqreturn_t result = IRQ_NONE;
 	struct irq_action *action;
 
@@ -171,14 +193,16 @@ static void handle_line(int irq)
 
 void irq_handle(void)
 {
+	struct irq_line *line;
 	int irq;
 
 	if (!chip)
 		return;
 	handling = true;
 	irq = chip->acknowledge();
-	if (irq >= 0 && irq < IRQ_LINES) {
-		handle_line(irq);
+	line = line_of(irq);
+	if (line) {
+		handle_line(irq, line);
 		chip->end(irq);
 	} else {
 		spurious++;
@@ -194,9 +218,9 @@ bool in_interrupt(void)
 
 struct irq_stats irq_get_stats(int irq)
 {
-	if (irq < 0 || irq >= IRQ_LINES)
-		return (struct irq_stats){0};
-	return lines[irq].stats;
+	const struct irq_line *line = line_of(irq);
+
+	return line ? line->stats : (struct irq_stats){0};
 }
 
 unsigned long irq_spurious_count(void)
@@ -216,8 +240,10 @@ unsigned long irq_taken_count(void)
 
 void irq_for_each(void (*visit)(int irq, const char *name, void *arg), void *arg)
 {
-	for (int irq = 0; irq < IRQ_LINES; irq++) {
-		for (struct irq_action *a = lines[irq].actions; a; a = a->next)
+	for (int i = 0; i < IRQ_LINES + IRQ_LPIS; i++) {
+		int irq = i < IRQ_LINES ? i : i - IRQ_LINES + IRQ_LPI_FIRST;
+
+		for (struct irq_action *a = lines[i].actions; a; a = a->next)
 			visit(irq, a->name, arg);
 	}
 }

@@ -4,7 +4,8 @@
  * interrupt controller driver registers itself as the one irq_chip; the exception vector
  * calls irq_handle(). Handlers run with IRQs masked and do not nest.
  *
- * A line's number is the controller's own (for a GIC: the INTID, 32 to 1019 for SPIs).
+ * A line's number is the controller's own (for a GIC: the INTID, 32 to 1019 for SPIs, 8192 and up for
+ * LPIs, which are messages and nothing else; see lib/msi.h).
  */
 #ifndef LIB_IRQ_H
 #define LIB_IRQ_H
@@ -26,8 +27,10 @@ typedef irqreturn_t (*irq_handler_t)(int irq, void *dev_id);
 #define IRQF_TRIGGER_MASK    0xfu
 #define IRQF_SHARED	     0x80u
 
-#define IRQ_LINES    1024 /* lines 0 to 1023 */
-#define IRQ_SPURIOUS (-1) /* irq_chip.acknowledge(): nothing was pending */
+#define IRQ_LINES     1024 /* lines 0 to 1023 */
+#define IRQ_LPI_FIRST 8192 /* and IRQ_LPIS from here */
+#define IRQ_LPIS      512
+#define IRQ_SPURIOUS  (-1) /* irq_chip.acknowledge(): nothing was pending */
 
 /* What an interrupt controller does; all are called with IRQs masked. */
 struct irq_chip {

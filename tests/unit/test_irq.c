@@ -7,8 +7,9 @@
 /* --- a controller whose pending lines are a queue ------------------------------------------------ */
 
 static int pending[256];
-static unsigned int pending_count, pending_next, ended, enabled[IRQ_LINES];
-static unsigned int types[IRQ_LINES];
+static unsigned int pending_count, pending_next, ended;
+static unsigned int enabled[IRQ_LPI_FIRST + IRQ_LPIS];
+static unsigned int types[IRQ_LPI_FIRST + IRQ_LPIS];
 
 static int fake_acknowledge(void)
 {
@@ -230,6 +231,46 @@ static void one_exception_serves_one_interrupt(void **state)
 	assert_int_equal(free_irq(46, &a), 0);
 }
 
+/* The second range: its first and its last line, and no neighbour of either. */
+static void message_lines_are_lines_like_others(void **state)
+{
+	const int first = IRQ_LPI_FIRST, last = IRQ_LPI_FIRST + IRQ_LPIS - 1;
+	struct sharer a = {IRQ_HANDLED, 0}, b = {IRQ_HANDLED, 0}, c = {IRQ_HANDLED, 0};
+	unsigned long spurious = irq_spurious_count();
+
+	(void)state;
+	assert_int_equal(request_irq(first, handler, IRQF_TRIGGER_RISING, "a", &a), 0);
+	assert_int_equal(request_irq(last, handler, IRQF_TRIGGER_RISING, "b", &b), 0);
+	assert_int_equal(request_irq(IRQ_LINES - 1, handler, 0, "c", &c), 0);
+	assert_int_equal(types[first], IRQF_TRIGGER_RISING);
+	assert_int_equal(enabled[first] + enabled[last], 2);
+	raise_line(first);
+	raise_line(last);
+	raise_line(last);
+	take();
+	assert_int_equal(a.calls, 1);
+	assert_int_equal(b.calls, 2);
+	assert_int_equal(c.calls, 0);
+	assert_int_equal(ended, 3);
+	assert_int_equal(irq_get_stats(first).count, 1);
+	assert_int_equal(irq_get_stats(last).count, 2);
+	assert_int_equal(irq_get_stats(last + 1).count, 0);
+	assert_int_equal(irq_get_stats(0).count + irq_get_stats(IRQ_LINES - 1).count, 0);
+	/* What lies between the ranges, and behind them, is nobody's. */
+	raise_line(IRQ_LINES);
+	raise_line(first - 1);
+	raise_line(last + 1);
+	take();
+	assert_int_equal(irq_spurious_count(), spurious + 3);
+	assert_int_equal(ended, 3);
+	assert_int_equal(request_irq(first - 1, handler, 0, "a", &a), -EINVAL);
+	assert_int_equal(request_irq(last + 1, handler, 0, "a", &a), -EINVAL);
+	assert_int_equal(free_irq(last + 1, &b), -ENOENT);
+	assert_int_equal(free_irq(first, &a) + free_irq(last, &b), 0);
+	assert_int_equal(free_irq(IRQ_LINES - 1, &c), 0);
+	assert_int_equal(enabled[first] + enabled[last], 0);
+}
+
 static irqreturn_t free_myself(int irq, void *dev_id)
 {
 	((struct sharer *)dev_id)->calls++;
@@ -248,15 +289,17 @@ static void count_visit(int irq, const char *name, void *arg)
 
 static void handlers_are_visited_in_the_order_of_lines(void **state)
 {
-	struct sharer a = {IRQ_HANDLED, 0}, b = {IRQ_HANDLED, 0};
+	struct sharer a = {IRQ_HANDLED, 0}, b = {IRQ_HANDLED, 0}, c = {IRQ_HANDLED, 0};
 	int last = -1;
 
 	(void)state;
 	assert_string_equal(irq_chip_name(), "fake");
 	assert_int_equal(request_irq(60, free_myself, 0, "b", &b), 0);
 	assert_int_equal(request_irq(50, free_myself, 0, "a", &a), 0);
+	assert_int_equal(request_irq(IRQ_LPI_FIRST + 3, free_myself, 0, "c", &c), 0);
 	irq_for_each(count_visit, &last);
-	assert_int_equal(last, 60);
+	assert_int_equal(last, IRQ_LPI_FIRST + 3);
+	assert_int_equal(free_irq(IRQ_LPI_FIRST + 3, &c), 0);
 	assert_int_equal(free_irq(60, &b), 0);
 	assert_int_equal(free_irq(50, &a), 0);
 }
@@ -290,6 +333,7 @@ int main(void)
 		IRQ_TEST(an_interrupt_that_nobody_claims_is_counted),
 		IRQ_TEST(a_line_that_nobody_claims_for_ever_is_masked),
 		IRQ_TEST(one_exception_serves_one_interrupt),
+		IRQ_TEST(message_lines_are_lines_like_others),
 		IRQ_TEST(handlers_are_visited_in_the_order_of_lines),
 		IRQ_TEST(handlers_run_out_and_come_back),
 	};
