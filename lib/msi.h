@@ -29,12 +29,13 @@ struct msi_controller {
 	/* Where devices write: physical, whole pages. An IOMMU has to let them. */
 	uint64_t doorbell;
 	size_t doorbell_size;
+	uint64_t device_ids; /* of them it knows 0 to this - 1 */
 
 	/*
 	 * Lines for @count vectors of the device @device_id (an id of msi-map), and the message for each:
-	 * all or none. A device's vectors are allocated in one call. Thread context.
-	 * Returns 0, -EINVAL (no vectors; a device that has some already; an id that the controller cannot
-	 * tell apart), -ENOSPC (not that many lines left), -ENOMEM, -ETIMEDOUT (it does not answer).
+	 * all or none. A device's vectors are allocated in one call. Thread context. Returns 0,
+	 * -EINVAL (no vectors, or no such device id), -EBUSY (the device has some already), -ENOSPC (not
+	 * that many lines left), -ENOMEM, -ETIMEDOUT (the controller does not answer).
 	 */
 	int (*alloc)(struct msi_controller *msi, uint32_t device_id, unsigned int count, int irqs[],
 		     struct msi_message messages[]);

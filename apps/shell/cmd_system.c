@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The commands of the machine itself: what it has, how long it has run, its interrupts, and its
- * faults.
+ * The commands of the machine itself: what it has, how long it has run, and its faults.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -9,7 +8,6 @@
 #include <string.h>
 #include "apps/shell/commands.h"
 #include "apps/shell/fault.h"
-#include "lib/irq.h"
 #include "lib/machine.h"
 #include "lib/memory_encryption.h"
 #include "lib/swiotlb.h"
@@ -98,40 +96,6 @@ static int uptime(struct shell *sh, int argc, char **argv)
 	return 0;
 }
 
-static void print_line_of(int irq, const char *name, void *arg)
-{
-	struct irq_stats stats = irq_get_stats(irq);
-
-	sh_printf(arg, "irq %d %s count %lu unhandled %lu\n", irq, name, stats.count,
-		  stats.unhandled);
-}
-
-static void print_queues_of(struct shell *sh, struct virtio_device *vdev)
-{
-	struct virtqueue *vq;
-
-	list_for_each_entry (vq, &vdev->vqs, list) {
-		struct virtqueue_stats stats = virtqueue_get_stats(vq);
-
-		sh_printf(sh, "queue %u %s:%s interrupts %lu spurious %lu\n", vdev->index,
-			  virtio_device_type_name(vdev->id.device), vq->name, stats.interrupts,
-			  stats.spurious);
-	}
-}
-
-static int irq_command(struct shell *sh, int argc, char **argv)
-{
-	struct virtio_device *vdev;
-
-	(void)argc;
-	(void)argv;
-	irq_for_each(print_line_of, sh);
-	virtio_for_each_device (vdev)
-		print_queues_of(sh, vdev);
-	sh_printf(sh, "controller %s spurious %lu\n", irq_chip_name(), irq_spurious_count());
-	return 0;
-}
-
 static int panic_command(struct shell *sh, int argc, char **argv)
 {
 	const char *kind = argc > 1 ? argv[1] : "null";
@@ -146,7 +110,6 @@ const struct command system_commands[] = {
 	{"echo", "TEXT", "prints the text", 0, SHELL_ARGS_MAX, echo},
 	{"mem", "", "RAM, the image, the heap", 0, 0, mem},
 	{"uptime", "", "the time since reset", 0, 0, uptime},
-	{"irq", "", "interrupts by line and by queue", 0, 0, irq_command},
 	{"panic", "[null|stack|text|exec|undef]", "provokes a fault", 0, 1, panic_command},
 	{NULL, NULL, NULL, 0, 0, NULL},
 };

@@ -76,6 +76,9 @@ void gic_quiesce(const struct gic_block *block, int first, int end);
 /* Sets the trigger of @irq, which is disabled. 0, or -EINVAL where the GIC cannot have it. */
 int gic_set_trigger(const struct gic_block *block, int irq, unsigned int trigger);
 
+/* Registers the message frames (GICv2m) among the children of the GIC's node. */
+void gic_v2m_init(int gic_node, const struct gic_block *dist, int line_count);
+
 /* The two versions, each given its node in the device tree. As gic_init(). */
 int gic_v2_init(int node);
 int gic_v3_init(int node);

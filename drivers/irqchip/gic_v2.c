@@ -130,5 +130,6 @@ int gic_v2_init(int node)
 	init_distributor();
 	init_cpu_interface();
 	irq_set_chip(&gic_v2_chip);
+	gic_v2m_init(node, &dist, line_count);
 	return 0;
 }

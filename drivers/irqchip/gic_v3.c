@@ -231,5 +231,6 @@ int gic_v3_init(int node)
 	if (err)
 		return err;
 	irq_set_chip(&gic_v3_chip);
+	gic_v2m_init(node, &dist, line_count);
 	return 0;
 }

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Message-signalled interrupts: each controller's messages reach their lines, raised by `irq test`.
+
+It takes four lines for a device that the machine does not have, raises them in turn, expects each at its
+own handler exactly once, and gives them back.
+"""
+import re
+
+import pytest
+
+from machine import Platform
+
+ARCHES = ("arm", "aarch64")
+
+
+def usage(machine):
+    """What `irq` says of controllers of messages: {name: (lines, used)}."""
+    found = re.findall(r"^messages (.*) lines (\d+) used (\d+) doorbell 0x[0-9a-f]+$",
+                       machine.run("irq"), re.M)
+    return {name: (int(lines), int(used)) for name, lines, used in found}
+
+
+def check_messages(machine, name, first, lines):
+    """Twice: what a test took must have come back."""
+    assert usage(machine) == {name: (lines, 0)}
+    for _ in range(2):
+        came = re.findall(rf"^{name} vector (\d) irq (\d+) came after \d+ ns$",
+                          machine.run("irq test"), re.M)
+        assert came == [(str(n), str(first + n)) for n in (3, 2, 1, 0)]
+        assert usage(machine) == {name: (lines, 0)}
+    assert f"controller GICv{machine.platform.gic} spurious 0" in machine.lines("irq")
+    machine.poweroff()
+
+
+@pytest.mark.parametrize("secure", ["off", "on"])
+@pytest.mark.parametrize("arch", ARCHES)
+def test_v2m(lab, arch, secure):
+    machine = lab.boot(Platform(arch, "modern", 2), machine_options=f",secure={secure}")
+    check_messages(machine, "GICv2m", 80, 64)
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+def test_without_a_controller_of_messages(lab, arch):
+    machine = lab.boot(Platform(arch, "modern", 3), machine_options=",its=off")
+    assert machine.boot_text == f"Vireo {arch}, 0 devices\n"
+    assert usage(machine) == {}
+    assert machine.run("irq test") == "irq: no controller of messages on this machine\n"
+    assert machine.run("irq tset") == "irq: 'tset' is not test\n"
+    machine.poweroff()
