@@ -75,6 +75,24 @@ static bool is_compatible(int node, const char *name)
 	return names && fdt_stringlist_contains(names, len, name);
 }
 
+int dt_next_child(int parent, int from, const char *compatible)
+{
+	int node = from < 0 ? parent : from;
+
+	if (!fdt)
+		return -ENOENT;
+	/* Nodes come in the order of the blob: all below @parent, then others, whose parents stand before it. */
+	for (node = dt_index_next(node); node >= 0; node = dt_index_next(node)) {
+		int above = dt_index_parent(node);
+
+		if (above < parent)
+			break;
+		if (above == parent && is_compatible(node, compatible) && is_okay(node))
+			return node;
+	}
+	return -ENOENT;
+}
+
 int dt_find_compatible(int from, const char *compatible)
 {
 	int node = from;

@@ -21,6 +21,13 @@ int dt_find_compatible(int from, const char *compatible);
 #define dt_for_each_compatible(node, name) \
 	for (node = dt_find_compatible(-1, name); node >= 0; node = dt_find_compatible(node, name))
 
+/* The same among the children of @parent, and without a walk through the rest of the tree. */
+int dt_next_child(int parent, int from, const char *compatible);
+
+#define dt_for_each_child(node, parent, name)                   \
+	for (node = dt_next_child(parent, -1, name); node >= 0; \
+	     node = dt_next_child(parent, node, name))
+
 /* The node of a full path, or negative. */
 int dt_find_path(const char *path);
 

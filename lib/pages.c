@@ -9,17 +9,22 @@
 #include <string.h>
 #include "lib/pages.h"
 
-void *alloc_pages_exact(size_t size)
+void *alloc_pages_aligned(size_t size, size_t alignment)
 {
 	size_t bytes = ALIGN_UP(size, PAGE_SIZE);
 	void *ptr;
 
 	if (bytes < size || !bytes)
 		return NULL;
-	ptr = memalign(PAGE_SIZE, bytes);
+	ptr = memalign(alignment, bytes);
 	if (ptr)
 		memset(ptr, 0, bytes);
 	return ptr;
+}
+
+void *alloc_pages_exact(size_t size)
+{
+	return alloc_pages_aligned(size, PAGE_SIZE);
 }
 
 void free_pages_exact(void *ptr, size_t size)

@@ -9,7 +9,10 @@
  * Thread context. */
 void *alloc_pages_exact(size_t size);
 
-/* Gives back what alloc_pages_exact() returned; NULL is allowed. Thread context. */
+/* The same, aligned to @alignment: a power of two, a page or more. */
+void *alloc_pages_aligned(size_t size, size_t alignment);
+
+/* Gives back what these returned; NULL is allowed. Thread context. */
 void free_pages_exact(void *ptr, size_t size);
 
 #endif

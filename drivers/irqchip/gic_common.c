@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The registers with the same layout in all GICs, and access to them. See gic_private.h. */
 #include <errno.h>
+#include <arch/barrier.h>
 #include "drivers/irqchip/gic_private.h"
 #include "lib/devicetree.h"
 #include "lib/irq.h"
@@ -38,6 +39,12 @@ int gic_line_count(const struct gic_block *dist)
 void gic_write_bit(const struct gic_block *block, unsigned int reg, int irq)
 {
 	gic_write(block, reg + (unsigned int)irq / 32 * 4, BIT(irq % 32));
+}
+
+void gic_wait_clear(const struct gic_block *block, unsigned int reg, uint32_t bit)
+{
+	for (unsigned int i = 0; i < GIC_POLLS && (gic_read(block, reg) & bit); i++)
+		barrier();
 }
 
 void gic_quiesce(const struct gic_block *block, int first, int end)

@@ -23,12 +23,17 @@
 #define GICD_IGRPMODR	0x0d00u /* version 3 */
 #define GICD_IROUTER	0x6000u /* 8 bytes a line, version 3 */
 
+/* Of a redistributor. */
+#define GICR_CTLR      0x0000u
+#define GICR_CTLR_RWP  0x00000008u
+#define GICR_TYPER_LOW 0x0008u
+
 #define GIC_SPI_FIRST  32
 #define GIC_SPI_LAST   1019
 #define GIC_PPI_FIRST  16
-#define GIC_INTID_MASK 0x3ffu /* without extended ranges and LPIs */
-#define GIC_PRIORITY   0xa0a0a0a0u
-#define GIC_PRIORITIES 0xf0u /* let all pass that are more urgent than this */
+#define GIC_INTID_MASK 0x3ffu	   /* without extended ranges and LPIs */
+#define GIC_PRIORITY   0xa0a0a0a0u /* that of four lines */
+#define GIC_PRIORITIES 0xf0u	   /* let all pass that are more urgent than this */
 #define GIC_POLLS      1000000u
 
 /* A register block, mapped and physical (for machine_secure_write32()). */
@@ -52,6 +57,18 @@ static inline void gic_write(const struct gic_block *block, unsigned int reg, ui
 	mmio_write32(block->base + reg, value);
 }
 
+static inline uint64_t gic_read64(const struct gic_block *block, unsigned int reg)
+{
+	gic_accesses++;
+	return mmio_read64(block->base + reg);
+}
+
+static inline void gic_write64(const struct gic_block *block, unsigned int reg, uint64_t value)
+{
+	gic_accesses++;
+	mmio_write64(block->base + reg, value);
+}
+
 /* Writes as the secure world where that is ours to set up; else does nothing. */
 void gic_secure_write(const struct gic_block *block, unsigned int reg, uint32_t value);
 
@@ -69,6 +86,9 @@ static inline bool gic_is_line(uint32_t intid)
 
 /* Writes the bit of line @irq of a set or clear register (0: no effect on the others). */
 void gic_write_bit(const struct gic_block *block, unsigned int reg, int irq);
+
+/* Until @bit of @reg is clear, or for a while. */
+void gic_wait_clear(const struct gic_block *block, unsigned int reg, uint32_t bit);
 
 /* Disables, forgets and gives the common priority to lines @first to @end - 1 (multiples of 32). */
 void gic_quiesce(const struct gic_block *block, int first, int end);

@@ -8,7 +8,6 @@
 #include "drivers/irqchip/gic_lines.h"
 #include "drivers/irqchip/gic_private.h"
 #include "lib/devicetree.h"
-#include "lib/devicetree_index.h"
 #include "lib/irq.h"
 #include "lib/log.h"
 #include "lib/msi.h"
@@ -138,9 +137,7 @@ void gic_v2m_init(int gic_node, const struct gic_block *dist, int line_count)
 	unsigned int used = 0;
 	int node, err;
 
-	dt_for_each_compatible (node, "arm,gic-v2m-frame") {
-		if (dt_index_parent(node) != gic_node)
-			continue;
+	dt_for_each_child (node, gic_node, "arm,gic-v2m-frame") {
 		err = used < V2M_FRAMES_MAX ? init_frame(&frames[used], node, dist, line_count)
 					    : -ENOSPC;
 		if (err)

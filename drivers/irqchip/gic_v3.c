@@ -3,11 +3,13 @@
  * GICv3 (ARM IHI 0069): a distributor for the shared lines, a redistributor per CPU for its private
  * ones, and a CPU interface in system registers. All lines are in group 1, Non-secure where there
  * are two Security states; then the secure world has to put them there, and where that world is
- * ours we do it here. Message-signalled interrupts (LPIs, INTID 8192 and up) are not used.
+ * ours we do it here. LPIs, which only messages raise, come with an ITS (gic_its.h).
  */
 #include <errno.h>
 #include <arch/barrier.h>
 #include <arch/gic.h>
+#include "drivers/irqchip/gic_its.h"
+#include "drivers/irqchip/gic_lpi.h"
 #include "drivers/irqchip/gic_private.h"
 #include "lib/devicetree.h"
 #include "lib/irq.h"
@@ -23,9 +25,6 @@
 #define CTLR_S_ARE_NS	     0x20u
 
 /* A redistributor: the frame RD_base, then SGI_base, then two more with virtual LPIs. */
-#define GICR_CTLR      0x0000u
-#define GICR_CTLR_RWP  0x00000008u
-#define GICR_TYPER_LOW 0x0008u
 #define GICR_TYPER_AFF 0x000cu
 #define GICR_WAKER     0x0014u
 #define GICR_FRAME     0x10000u
@@ -45,24 +44,29 @@ static struct gic_block redist; /* RD_base of this CPU */
 static struct gic_block sgi;	/* SGI_base of this CPU: lines 0 to 31 */
 static int line_count;
 
-static void wait_clear(const struct gic_block *block, unsigned int reg, uint32_t bit)
-{
-	for (unsigned int i = 0; i < GIC_POLLS && (gic_read(block, reg) & bit); i++)
-		barrier();
-}
-
 /* Until a disable has taken effect everywhere. */
 static void wait_for_writes(int irq)
 {
 	if (irq < GIC_SPI_FIRST)
-		wait_clear(&redist, GICR_CTLR, GICR_CTLR_RWP);
+		gic_wait_clear(&redist, GICR_CTLR, GICR_CTLR_RWP);
 	else
-		wait_clear(&dist, GICD_CTLR, CTLR_RWP);
+		gic_wait_clear(&dist, GICD_CTLR, CTLR_RWP);
 }
 
 static const struct gic_block *block_of(int irq)
 {
 	return irq < GIC_SPI_FIRST ? &sgi : &dist;
+}
+
+/* An LPI, or nothing. LPIs that are not ours are not enabled either; should one come, it is over. */
+static __noinline int acknowledge_message(uint32_t intid)
+{
+	if (intid < IRQ_LPI_FIRST)
+		return IRQ_SPURIOUS;
+	if (intid < IRQ_LPI_FIRST + IRQ_LPIS)
+		return (int)intid;
+	icc_write_eoir1(intid);
+	return IRQ_SPURIOUS;
 }
 
 static int v3_acknowledge(void)
@@ -71,7 +75,7 @@ static int v3_acknowledge(void)
 
 	/* The acknowledgement is complete before the handler touches its device. */
 	mmio_mb();
-	return gic_is_line(intid) ? (int)intid : IRQ_SPURIOUS;
+	return likely(gic_is_line(intid)) ? (int)intid : acknowledge_message(intid);
 }
 
 static void v3_end(int irq)
@@ -86,18 +90,24 @@ static void v3_enable(int irq)
 {
 	if (irq < line_count)
 		gic_write_bit(block_of(irq), GICD_ISENABLER, irq);
+	else if (irq >= IRQ_LPI_FIRST)
+		gic_lpi_enable(irq, true);
 }
 
 static void v3_disable(int irq)
 {
-	if (irq >= line_count)
-		return;
-	gic_write_bit(block_of(irq), GICD_ICENABLER, irq);
-	wait_for_writes(irq);
+	if (irq < line_count) {
+		gic_write_bit(block_of(irq), GICD_ICENABLER, irq);
+		wait_for_writes(irq);
+	} else if (irq >= IRQ_LPI_FIRST) {
+		gic_lpi_enable(irq, false);
+	}
 }
 
 static int v3_set_type(int irq, unsigned int trigger)
 {
+	if (irq >= IRQ_LPI_FIRST)
+		return gic_lpi_taken(irq) && trigger == IRQF_TRIGGER_RISING ? 0 : -EINVAL;
 	return irq < line_count ? gic_set_trigger(block_of(irq), irq, trigger) : -EINVAL;
 }
 
@@ -131,7 +141,7 @@ static void init_distributor(void)
 	/* Affinity routing first, alone: the other bits may change only while groups are off. */
 	gic_secure_write(&dist, GICD_CTLR, CTLR_S_ARE_S | CTLR_S_ARE_NS);
 	gic_write(&dist, GICD_CTLR, CTLR_ARE);
-	wait_clear(&dist, GICD_CTLR, CTLR_RWP);
+	gic_wait_clear(&dist, GICD_CTLR, CTLR_RWP);
 	line_count = gic_line_count(&dist);
 	init_groups(&dist, GIC_SPI_FIRST, line_count);
 	gic_quiesce(&dist, GIC_SPI_FIRST, line_count);
@@ -141,7 +151,7 @@ static void init_distributor(void)
 		gic_write(&dist, reg, affinity & 0xffffffu);
 		gic_write(&dist, reg + 4, affinity >> 24);
 	}
-	wait_clear(&dist, GICD_CTLR, CTLR_RWP);
+	gic_wait_clear(&dist, GICD_CTLR, CTLR_RWP);
 	gic_secure_write(&dist, GICD_CTLR, CTLR_S_ARE_S | CTLR_S_ARE_NS | CTLR_S_ENABLE_GRP1NS);
 	gic_write(&dist, GICD_CTLR, CTLR_ARE | CTLR_ENABLE_GRP1);
 }
@@ -198,10 +208,10 @@ static void init_redistributor(void)
 	/* Secure only where there are two Security states. */
 	gic_secure_write(&redist, GICR_WAKER, 0);
 	gic_write(&redist, GICR_WAKER, waker);
-	wait_clear(&redist, GICR_WAKER, WAKER_CHILDREN_ASLEEP);
+	gic_wait_clear(&redist, GICR_WAKER, WAKER_CHILDREN_ASLEEP);
 	init_groups(&sgi, 0, GIC_SPI_FIRST);
 	gic_quiesce(&sgi, 0, GIC_SPI_FIRST);
-	wait_clear(&redist, GICR_CTLR, GICR_CTLR_RWP);
+	gic_wait_clear(&redist, GICR_CTLR, GICR_CTLR_RWP);
 }
 
 /* -ENODEV where the CPU interface is not in system registers, because firmware has not said so. */
@@ -232,5 +242,6 @@ int gic_v3_init(int node)
 		return err;
 	irq_set_chip(&gic_v3_chip);
 	gic_v2m_init(node, &dist, line_count);
+	gic_its_init(node, &dist, &redist);
 	return 0;
 }

@@ -25,6 +25,7 @@
 DEFINE_MMIO(8, "ldrb %w0, [%1]", "strb %w0, [%1]")
 DEFINE_MMIO(16, "ldrh %w0, [%1]", "strh %w0, [%1]")
 DEFINE_MMIO(32, "ldr %w0, [%1]", "str %w0, [%1]")
+DEFINE_MMIO(64, "ldr %0, [%1]", "str %0, [%1]")
 #undef DEFINE_MMIO
 
 #endif

@@ -27,4 +27,19 @@ DEFINE_MMIO(16, "ldrh %0, [%1]", "strh %0, [%1]")
 DEFINE_MMIO(32, "ldr %0, [%1]", "str %0, [%1]")
 #undef DEFINE_MMIO
 
+/* A register of 64 bits in its two halves. The upper one is written last: where a register has a bit that makes
+ * the rest valid, it is there. */
+static inline uint64_t mmio_read64(const volatile void *reg)
+{
+	uint32_t low = mmio_read32(reg);
+
+	return (uint64_t)mmio_read32((const volatile char *)reg + 4) << 32 | low;
+}
+
+static inline void mmio_write64(volatile void *reg, uint64_t value)
+{
+	mmio_write32(reg, (uint32_t)value);
+	mmio_write32((volatile char *)reg + 4, (uint32_t)(value >> 32));
+}
+
 #endif
