@@ -11,8 +11,8 @@
 #include <arch/mmio.h>
 #include "virtio/port.h"
 #include "virtio/virtio_mmio.h"
+#include "virtio/virtio_transport.h"
 #include "virtio/wire/mmio.h"
-#include "virtio/wire/ring.h"
 
 /* The most that one interrupt serves; the second round finds nothing but for a race. */
 #define INTERRUPT_ROUNDS 16u
@@ -54,65 +54,22 @@ static void reg_write(const struct virtio_mmio_device *vm, unsigned int reg, uin
 
 /* --- config space ------------------------------------------------------------------------- */
 
-/* Whether a field lies in the block; the device tree says how long the block is. */
-static bool config_contains(const struct virtio_mmio_device *vm, unsigned int offset,
-			    unsigned int len)
-{
-	size_t space = vm->size - VIRTIO_MMIO_CONFIG;
-
-	return offset <= space && len <= space - offset;
-}
-
+/* The device tree says how long the block is. */
 static void vm_get(struct virtio_device *vdev, unsigned int offset, void *buf, unsigned int len)
 {
-	struct virtio_mmio_device *vm = to_vm(vdev);
-	const char *field = (const char *)vm->base + VIRTIO_MMIO_CONFIG + offset;
-	uint32_t v32;
-	uint16_t v16;
-	uint8_t v8;
+	const struct virtio_mmio_device *vm = to_vm(vdev);
 
-	memset(buf, 0, len);
-	if (!config_contains(vm, offset, len))
-		return;
-	switch (len) {
-	case 1:
-		v8 = mmio_read8(field);
-		memcpy(buf, &v8, len);
-		break;
-	case 2:
-		v16 = mmio_read16(field);
-		memcpy(buf, &v16, len);
-		break;
-	case 4:
-		v32 = mmio_read32(field);
-		memcpy(buf, &v32, len);
-		break;
-	}
+	virtio_transport_get((const char *)vm->base + VIRTIO_MMIO_CONFIG,
+			     vm->size - VIRTIO_MMIO_CONFIG, offset, buf, len);
 }
 
 static void vm_set(struct virtio_device *vdev, unsigned int offset, const void *buf,
 		   unsigned int len)
 {
-	struct virtio_mmio_device *vm = to_vm(vdev);
-	char *field = (char *)vm->base + VIRTIO_MMIO_CONFIG + offset;
-	uint32_t v32;
-	uint16_t v16;
+	const struct virtio_mmio_device *vm = to_vm(vdev);
 
-	if (!config_contains(vm, offset, len))
-		return;
-	switch (len) {
-	case 1:
-		mmio_write8(field, *(const uint8_t *)buf);
-		break;
-	case 2:
-		memcpy(&v16, buf, len);
-		mmio_write16(field, v16);
-		break;
-	case 4:
-		memcpy(&v32, buf, len);
-		mmio_write32(field, v32);
-		break;
-	}
+	virtio_transport_set((char *)vm->base + VIRTIO_MMIO_CONFIG, vm->size - VIRTIO_MMIO_CONFIG,
+			     offset, buf, len);
 }
 
 static uint32_t vm_generation(struct virtio_device *vdev)
@@ -203,32 +160,15 @@ static int activate_modern(const struct virtio_mmio_device *vm, const struct vir
 
 static int activate_legacy(const struct virtio_mmio_device *vm, const struct virtqueue *vq)
 {
-	dma_addr_t pfn = virtqueue_get_desc_addr(vq) >> PAGE_SHIFT;
+	uint32_t pfn;
+	int err = virtio_transport_legacy_pfn(vq, &pfn);
 
-	if (pfn > UINT32_MAX) {
-		port_log(LOG_ERROR, "%s: ring beyond the reach of a legacy device",
-			 vm->vdev.dev.name);
-		return -E2BIG;
-	}
+	if (err)
+		return err;
 	reg_write(vm, VIRTIO_MMIO_QUEUE_SIZE, virtqueue_get_vring_size(vq));
 	reg_write(vm, VIRTIO_MMIO_LEGACY_QUEUE_ALIGN, PAGE_SIZE);
-	reg_write(vm, VIRTIO_MMIO_LEGACY_QUEUE_PFN, (uint32_t)pfn);
+	reg_write(vm, VIRTIO_MMIO_LEGACY_QUEUE_PFN, pfn);
 	return 0;
-}
-
-/* The size for a queue of which the device takes up to @max (above 0). A split ring's size is a power
- * of two (2.7); the device's maximum need not be one. */
-static unsigned int queue_size(const struct virtio_mmio_device *vm, unsigned int max)
-{
-	unsigned int limit = vm->vdev.max_queue_size ? vm->vdev.max_queue_size : VIRTIO_QUEUE_SIZE;
-	unsigned int size = 1;
-
-	limit = MIN(limit, MIN(max, VRING_SIZE_MAX));
-	if (virtio_has_feature(&vm->vdev, VIRTIO_F_RING_PACKED))
-		return limit;
-	while (size * 2 <= limit)
-		size *= 2;
-	return size;
 }
 
 static int setup_vq(struct virtio_mmio_device *vm, unsigned int index,
@@ -248,14 +188,13 @@ static int setup_vq(struct virtio_mmio_device *vm, unsigned int index,
 	max = reg_read(vm, VIRTIO_MMIO_QUEUE_SIZE_MAX);
 	if (max == 0)
 		return -ENOENT;
-	vq = vring_create_virtqueue(
-		index, queue_size(vm, max), legacy ? PAGE_SIZE : 64, &vm->vdev, true,
-		virtio_has_feature(&vm->vdev, VIRTIO_F_NOTIFICATION_DATA) ? vm_notify_with_data
-									  : vm_notify,
-		info->callback, info->name);
-	if (!vq)
-		return -ENOMEM;
-	vq->num_max = MIN(max, VRING_SIZE_MAX);
+	err = virtio_transport_make_vq(&vm->vdev, index, max, false, info,
+				       virtio_has_feature(&vm->vdev, VIRTIO_F_NOTIFICATION_DATA)
+					       ? vm_notify_with_data
+					       : vm_notify,
+				       &vq);
+	if (err)
+		return err;
 	err = legacy ? activate_legacy(vm, vq) : activate_modern(vm, vq);
 	if (err) {
 		vring_del_virtqueue(vq);
@@ -289,21 +228,22 @@ static void vm_del_vqs(struct virtio_device *vdev)
 	}
 }
 
+static bool is_reset(const struct virtqueue *vq)
+{
+	const struct virtio_mmio_device *vm = to_vm(vq->vdev);
+
+	return reg_read(vm, VIRTIO_MMIO_QUEUE_RESET) == 0 &&
+	       reg_read(vm, VIRTIO_MMIO_QUEUE_READY) == 0;
+}
+
 /* 4.2.3.2.1: the reset is complete once QueueReset reads 0. */
 static int vm_reset_vq(struct virtqueue *vq)
 {
-	struct virtio_mmio_device *vm = to_vm(vq->vdev);
-	uint64_t start = port_now_ns();
+	const struct virtio_mmio_device *vm = to_vm(vq->vdev);
 
 	reg_write(vm, VIRTIO_MMIO_QUEUE_SEL, vq->index);
 	reg_write(vm, VIRTIO_MMIO_QUEUE_RESET, 1);
-	while (reg_read(vm, VIRTIO_MMIO_QUEUE_RESET) != 0 ||
-	       reg_read(vm, VIRTIO_MMIO_QUEUE_READY) != 0) {
-		if (port_now_ns() - start > VIRTIO_RESET_TIMEOUT_NS)
-			return -ETIMEDOUT;
-		port_delay_ns(VIRTIO_RESET_POLL_NS);
-	}
-	return 0;
+	return virtio_transport_await_reset(vq, is_reset);
 }
 
 static int vm_enable_vq(struct virtqueue *vq)
@@ -348,18 +288,14 @@ static uint32_t pending_events(const struct virtio_mmio_device *vm)
 
 static void serve_events(struct virtio_mmio_device *vm, int irq, uint32_t status)
 {
-	struct virtqueue *vq;
-
 	/* Acknowledge before draining: what completes after this raises the line again. A look at a
 	 * ring must not overtake the acknowledgement, or a completion in between would be lost. */
 	bare_write(vm, VIRTIO_MMIO_INTERRUPT_ACK, status);
 	mmio_mb();
 	if (status & VIRTIO_MMIO_INT_CONFIG)
 		virtio_config_changed(&vm->vdev);
-	/* Before DRIVER_OK there is nothing to complete, and no driver behind the callbacks. */
-	if ((status & VIRTIO_MMIO_INT_VRING) && vm->vdev.driver_ok)
-		list_for_each_entry (vq, &vm->vdev.vqs, list)
-			vring_interrupt(irq, vq);
+	if (status & VIRTIO_MMIO_INT_VRING)
+		virtio_transport_serve_queues(&vm->vdev, irq);
 }
 
 /*
