@@ -45,24 +45,49 @@ static void add_status(struct virtio_device *vdev, uint8_t bits)
 	vdev->config->set_status(vdev, vdev->config->get_status(vdev) | bits);
 }
 
+/* Nothing answers where the device was: all reads are ones, and its bus knows it too. */
+static bool is_gone(struct virtio_device *vdev, uint8_t status)
+{
+	return status == 0xff && vdev->config->gone && vdev->config->gone(vdev);
+}
+
+/* The device has not been reset, for the reason @error. */
+static int reset_failed(struct virtio_device *vdev, int error)
+{
+	vdev->state = VIRTIO_STATE_FAILED;
+	vdev->error = error;
+	return error;
+}
+
+static int reset_gone(struct virtio_device *vdev)
+{
+	if (!vdev->gone)
+		port_log(LOG_ERROR, "%s: the device is gone", vdev->dev.name);
+	vdev->gone = true;
+	vdev->stuck = false; /* what is not there uses no memory */
+	return reset_failed(vdev, -ENODEV);
+}
+
 int virtio_reset_device(struct virtio_device *vdev)
 {
 	uint64_t start = port_now_ns();
+	uint8_t status;
 
 	vdev->driver_ok = false;
 	vdev->config->set_status(vdev, 0);
 	/* The reset is complete when the status reads 0 (2.4.2). */
-	while (vdev->config->get_status(vdev) != 0) {
+	while ((status = vdev->config->get_status(vdev)) != 0) {
+		if (is_gone(vdev, status))
+			return reset_gone(vdev);
 		if (port_now_ns() - start > VIRTIO_RESET_TIMEOUT_NS) {
 			port_log(LOG_ERROR, "%s: no answer to a reset", vdev->dev.name);
 			vdev->stuck = true;
-			vdev->state = VIRTIO_STATE_FAILED;
-			vdev->error = -ETIMEDOUT;
-			return -ETIMEDOUT;
+			return reset_failed(vdev, -ETIMEDOUT);
 		}
 		port_delay_ns(VIRTIO_RESET_POLL_NS);
 	}
 	vdev->stuck = false;
+	vdev->gone = false;
 	return 0;
 }
 
@@ -145,7 +170,7 @@ int virtio_renegotiate(struct virtio_device *vdev)
 
 void virtio_mark_failed(struct virtio_device *vdev)
 {
-	if (!vdev->stuck)
+	if (!vdev->stuck && !vdev->gone)
 		add_status(vdev, VIRTIO_CONFIG_S_FAILED);
 }
 

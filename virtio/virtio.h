@@ -54,11 +54,14 @@ struct virtio_config_ops {
 	int (*find_vqs)(struct virtio_device *vdev, unsigned int nvqs, struct virtqueue *vqs[],
 			const struct virtqueue_info infos[]);
 	void (*del_vqs)(struct virtio_device *vdev);
+	/* Whether the bus finds no device any more; asked when the status reads as all ones. NULL: the
+	 * bus cannot tell. Any context. */
+	bool (*gone)(struct virtio_device *vdev);
 	/* Reset of one queue, bounded: 0 or -ETIMEDOUT. NULL: the transport has none. */
 	int (*reset_vq)(struct virtqueue *vq);
 	/* Gives a queue to the device again after the queue's or the device's reset, with the
-	 * addresses and size that it has now: 0, or -EINVAL where the device no longer takes so
-	 * large a queue. NULL: the transport cannot; its devices do not recover. */
+	 * addresses and size that it has now: 0, -EINVAL where the device no longer takes so large a
+	 * queue, -EIO where it no longer takes the queue's interrupt. NULL: the transport cannot; its devices do not recover. */
 	int (*enable_vq)(struct virtqueue *vq);
 	const char *(*bus_name)(struct virtio_device *vdev); /* e.g. "mmio@a003e00" */
 };
@@ -95,6 +98,7 @@ struct virtio_device {
 	bool legacy;		  /* driven through the legacy interface */
 	bool driver_ok;		  /* the device has been told so */
 	bool stuck;		  /* it did not answer a reset: it may still use its rings */
+	bool gone;		  /* it was found to have vanished */
 	uint64_t device_features; /* offered */
 	uint64_t features;	  /* negotiated */
 	struct list_head vqs;
@@ -173,12 +177,13 @@ static inline bool virtio_has_feature(const struct virtio_device *vdev, unsigned
 
 /* Makes the queues @infos[0..nvqs-1], in the device's order. All of them or none. Returns 0,
  * -ENOENT (no such queue), -EBUSY (it is in use already), -ENOMEM, -E2BIG (memory beyond a legacy
- * device's reach). probe() only. */
+ * device's reach), -EINVAL (a queue that nobody can use as the device has it), or why there is no
+ * interrupt. probe() only. */
 int __must_check virtio_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 				 struct virtqueue *vqs[], const struct virtqueue_info infos[]);
 
 /* Resets the device, bounded (a device that does not answer is marked failed), so that it uses no
- * buffer any more. Returns 0 or -ETIMEDOUT. Thread context. */
+ * buffer any more. Returns 0, -ETIMEDOUT, or -ENODEV (it is gone). Thread context. */
 int virtio_reset_device(struct virtio_device *vdev);
 
 /* Frees all queues. The device must be reset. */
