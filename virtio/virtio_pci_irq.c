@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How a PCI device's events reach us (VIRTIO 1.4, 4.1.5.1.2): a vector for each queue and one for config
+ * space; where there are fewer, the queues share one; then everything shares one; then the wired
+ * line, where the ISR status tells. Each way is tried to its end, as the device has the last word: a vector
+ * that it does not read back was not mapped.
+ */
+#include <stdio.h>
+#include <arch/barrier.h>
+#include "virtio/port.h"
+#include "virtio/virtio_pci_parts.h"
+#include "virtio/virtio_transport.h"
+
+/* --- handlers ----------------------------------------------------------------------------------- */
+
+/* A vector of one queue. As the device could send it at any time: before DRIVER_OK nobody is there. */
+static irqreturn_t queue_interrupt(int irq, void *dev_id)
+{
+	const struct virtqueue *vq = dev_id;
+
+	return likely(vq->vdev->driver_ok) ? vring_interrupt(irq, dev_id) : IRQ_NONE;
+}
+
+static irqreturn_t queues_interrupt(int irq, void *dev_id)
+{
+	struct virtio_pci_device *vp = dev_id;
+
+	virtio_transport_serve_queues(&vp->vdev, irq);
+	return IRQ_HANDLED;
+}
+
+static irqreturn_t config_interrupt(int irq, void *dev_id)
+{
+	struct virtio_pci_device *vp = dev_id;
+
+	(void)irq;
+	virtio_config_changed(&vp->vdev);
+	return IRQ_HANDLED;
+}
+
+/* One vector for both says nothing of which it is. */
+static irqreturn_t any_interrupt(int irq, void *dev_id)
+{
+	(void)config_interrupt(irq, dev_id);
+	return queues_interrupt(irq, dev_id);
+}
+
+/* The wired line. Reading the ISR status acknowledges what it says. */
+static irqreturn_t line_interrupt(int irq, void *dev_id)
+{
+	struct virtio_pci_device *vp = dev_id;
+	uint8_t isr = vp_read8(vp->isr);
+
+	if (isr == 0xff && virtio_pci_gone(&vp->vdev)) {
+		virtio_needs_recovery(&vp->vdev, -ENODEV);
+		return IRQ_NONE;
+	}
+	if (!(isr & (VIRTIO_PCI_ISR_QUEUE | VIRTIO_PCI_ISR_CONFIG)))
+		return IRQ_NONE;
+	/* A look at a ring must not overtake the acknowledgement: what is used after it raises the line again. */
+	mmio_mb();
+	if (isr & VIRTIO_PCI_ISR_CONFIG)
+		virtio_config_changed(&vp->vdev);
+	if (isr & VIRTIO_PCI_ISR_QUEUE)
+		virtio_transport_serve_queues(&vp->vdev, irq);
+	return IRQ_HANDLED;
+}
+
+/* --- vectors ------------------------------------------------------------------------------------ */
+
+/* The device shall interrupt for it. */
+static bool is_heard(const struct virtio_pci_queue *q)
+{
+	return q->vq && q->vq->callback;
+}
+
+/* Gives out vectors as the plan has it: config space the first. Returns how many there are. */
+static unsigned int assign_vectors(struct virtio_pci_device *vp)
+{
+	unsigned int count = vp->plan == VIRTIO_PCI_PLAN_TWO ? 2 : 1;
+
+	vp->config_vector = 0;
+	for (unsigned int i = 0; i < vp->queue_count; i++) {
+		struct virtio_pci_queue *q = &vp->queues[i];
+
+		q->vector = VIRTIO_PCI_NO_VECTOR;
+		if (!is_heard(q))
+			continue;
+		q->vector = (uint16_t)(count - 1);
+		if (vp->plan == VIRTIO_PCI_PLAN_EACH)
+			q->vector = (uint16_t)count++;
+	}
+	return count;
+}
+
+static bool map_config(struct virtio_pci_device *vp)
+{
+	return vp->interface->map_config(vp, vp->config_vector) == vp->config_vector;
+}
+
+static bool map_queue(struct virtio_pci_device *vp, const struct virtio_pci_queue *q)
+{
+	return vp->interface->map_queue(vp, q->vq->index, q->vector) == q->vector;
+}
+
+static bool map_vectors(struct virtio_pci_device *vp)
+{
+	bool mapped = map_config(vp);
+
+	for (unsigned int i = 0; i < vp->queue_count && mapped; i++)
+		if (vp->queues[i].vq)
+			mapped = map_queue(vp, &vp->queues[i]);
+	return mapped;
+}
+
+static void unmap_vectors(struct virtio_pci_device *vp)
+{
+	(void)vp->interface->map_config(vp, VIRTIO_PCI_NO_VECTOR);
+	for (unsigned int i = 0; i < vp->queue_count; i++)
+		if (vp->queues[i].vq)
+			(void)vp->interface->map_queue(vp, i, VIRTIO_PCI_NO_VECTOR);
+}
+
+bool virtio_pci_map_again(struct virtio_pci_device *vp, const struct virtqueue *vq)
+{
+	if (!virtio_pci_has_vectors(vp))
+		return true;
+	/* The reset of one queue leaves config space what it has. */
+	if (!vp->vdev.driver_ok && !map_config(vp))
+		return false;
+	return map_queue(vp, &vp->queues[vq->index]);
+}
+
+/* --- handlers for vectors -------------------------------------------------------------------------- */
+
+/* Routes a vector; the first one that a queue has is what people are told. */
+static int request(struct virtio_pci_device *vp, int vector, irq_handler_t handler,
+		   const char *name, void *dev_id)
+{
+	int irq = vp->ops->request_irq(vp->fn, vector, handler, name, dev_id);
+
+	if (irq >= 0 && (vp->vdev.irq < 0 || vector == 1))
+		vp->vdev.irq = irq;
+	return MIN(irq, 0);
+}
+
+static int request_each(struct virtio_pci_device *vp)
+{
+	for (unsigned int i = 0; i < vp->queue_count; i++) {
+		struct virtio_pci_queue *q = &vp->queues[i];
+		int err;
+
+		if (!is_heard(q))
+			continue;
+		err = request(vp, q->vector, queue_interrupt, q->irq_name, q->vq);
+		if (err)
+			return err;
+		q->irq = true;
+	}
+	return 0;
+}
+
+static int request_vectors(struct virtio_pci_device *vp)
+{
+	bool one = vp->plan == VIRTIO_PCI_PLAN_ONE;
+	int err = request(vp, 0, one ? any_interrupt : config_interrupt,
+			  one ? vp->bus_name : vp->config_irq_name, vp);
+
+	if (err)
+		return err;
+	vp->config_irq = true;
+	if (vp->plan == VIRTIO_PCI_PLAN_EACH)
+		return request_each(vp);
+	if (vp->plan == VIRTIO_PCI_PLAN_TWO) {
+		err = request(vp, 1, queues_interrupt, vp->bus_name, vp);
+		vp->queues_irq = !err;
+	}
+	return err;
+}
+
+static void free_vectors(struct virtio_pci_device *vp)
+{
+	for (unsigned int i = 0; i < vp->queue_count; i++) {
+		struct virtio_pci_queue *q = &vp->queues[i];
+
+		if (q->irq)
+			vp->ops->free_irq(vp->fn, q->vector, q->vq);
+		q->irq = false;
+	}
+	if (vp->queues_irq)
+		vp->ops->free_irq(vp->fn, 1, vp);
+	if (vp->config_irq)
+		vp->ops->free_irq(vp->fn, 0, vp);
+	vp->queues_irq = vp->config_irq = false;
+	vp->ops->disable_vectors(vp->fn);
+}
+
+/* --- plans -------------------------------------------------------------------------------------------- */
+
+static int take_vectors(struct virtio_pci_device *vp, enum virtio_pci_plan plan)
+{
+	unsigned int count, most = vp->ops->vectors(vp->fn);
+	int err = -ENOSPC;
+
+	vp->plan = plan;
+	count = assign_vectors(vp);
+	if (count <= MIN(most, VIRTIO_PCI_VECTORS_MAX))
+		err = vp->ops->enable_vectors(vp->fn, count);
+	if (err) {
+		vp->plan = VIRTIO_PCI_PLAN_NONE;
+		return err;
+	}
+	err = request_vectors(vp);
+	if (!err && !map_vectors(vp))
+		err = -ENOSPC;
+	if (err) {
+		unmap_vectors(vp);
+		virtio_pci_drop_irqs(vp);
+	}
+	return err;
+}
+
+static int take_line(struct virtio_pci_device *vp)
+{
+	int err = vp->isr ? request(vp, -1, line_interrupt, vp->bus_name, vp) : -EINVAL;
+
+	if (!err)
+		vp->plan = VIRTIO_PCI_PLAN_INTX;
+	return err;
+}
+
+int virtio_pci_take_irqs(struct virtio_pci_device *vp)
+{
+	enum virtio_pci_plan plan;
+	int err = -ENOSPC;
+
+	snprintf(vp->config_irq_name, sizeof(vp->config_irq_name), "%s config", vp->bus_name);
+	for (plan = VIRTIO_PCI_PLAN_EACH; plan <= VIRTIO_PCI_PLAN_ONE && err; plan++)
+		err = take_vectors(vp, plan);
+	if (err)
+		err = take_line(vp);
+	if (err)
+		port_log(LOG_ERROR, "%s: no interrupt can be had (error %d)", vp->bus_name, err);
+	return err;
+}
+
+void virtio_pci_drop_irqs(struct virtio_pci_device *vp)
+{
+	if (vp->plan == VIRTIO_PCI_PLAN_INTX)
+		vp->ops->free_irq(vp->fn, -1, vp);
+	else if (vp->plan != VIRTIO_PCI_PLAN_NONE)
+		free_vectors(vp);
+	vp->plan = VIRTIO_PCI_PLAN_NONE;
+	vp->config_vector = VIRTIO_PCI_NO_VECTOR;
+	vp->vdev.irq = -1;
+}
+
+const char *virtio_pci_plan_name(enum virtio_pci_plan plan)
+{
+	switch (plan) {
+	case VIRTIO_PCI_PLAN_EACH:
+		return "a vector for each queue";
+	case VIRTIO_PCI_PLAN_TWO:
+		return "a vector for all queues";
+	case VIRTIO_PCI_PLAN_ONE:
+		return "one vector";
+	case VIRTIO_PCI_PLAN_INTX:
+		return "INTx";
+	default:
+		return "none";
+	}
+}
