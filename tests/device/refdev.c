@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include "tests/device/dma_test.h"
 #include "tests/device/refdev.h"
+#include "tests/device/refdev_front.h"
 #include "tests/device/violation.h"
 
 /* More interrupts than that without an end: nobody acknowledges them. */
@@ -27,12 +28,28 @@ struct refdev *refdev_find(const volatile void *reg, unsigned int *offset)
 	for (dev = devices; dev; dev = dev->next) {
 		uintptr_t delta = (uintptr_t)reg - (uintptr_t)dev->base;
 
-		if (delta < REFDEV_MMIO_SIZE) {
+		if (delta < dev->size) {
 			*offset = (unsigned int)delta;
 			return dev;
 		}
 	}
 	return NULL;
+}
+
+static void map_registers(struct refdev *dev, size_t size)
+{
+	dev->size = size;
+	dev->base = mmap(NULL, ALIGN_UP(size, PAGE_SIZE), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			 -1, 0);
+}
+
+void refdev_set_front(struct refdev *dev, const struct refdev_front *front, void *state,
+		      size_t size)
+{
+	munmap(dev->base, ALIGN_UP(dev->size, PAGE_SIZE));
+	map_registers(dev, size);
+	dev->front = front;
+	dev->front_state = state;
 }
 
 struct refdev *refdev_new(const struct refdev_type *type, uint32_t version, unsigned int nqueues,
@@ -41,7 +58,7 @@ struct refdev *refdev_new(const struct refdev_type *type, uint32_t version, unsi
 	struct refdev *dev = calloc(1, sizeof(*dev));
 	unsigned int i;
 
-	dev->base = mmap(NULL, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	map_registers(dev, REFDEV_MMIO_SIZE);
 	dev->type = type;
 	dev->device_id = type ? type->id : 0;
 	dev->version = version;
@@ -74,7 +91,9 @@ void refdev_free(struct refdev *dev)
 	}
 	if (dev->type && dev->type->free)
 		dev->type->free(dev);
-	munmap(dev->base, PAGE_SIZE);
+	if (dev->front)
+		dev->front->free(dev);
+	munmap(dev->base, ALIGN_UP(dev->size, PAGE_SIZE));
 	free(dev);
 }
 
@@ -125,6 +144,8 @@ void refdev_reset(struct refdev *dev)
 	dev->queue_sel_written = dev->driver_features_written = false;
 	dev->guest_page_size = 0;
 	dev->resets++;
+	if (dev->front)
+		dev->front->reset(dev);
 	if (dev->type && dev->type->reset)
 		dev->type->reset(dev);
 }
@@ -190,7 +211,15 @@ void refdev_release(struct refdev *dev)
 
 void refdev_raise(struct refdev *dev, uint32_t bits)
 {
-	dev->interrupt_status |= bits;
+	if (!dev->front || !dev->front->send(dev, bits, NULL))
+		dev->interrupt_status |= bits;
+}
+
+void refdev_lose_interrupts(struct refdev *dev)
+{
+	dev->interrupt_status = 0;
+	if (dev->front)
+		dev->front->lose(dev);
 }
 
 void refdev_config_change(struct refdev *dev, unsigned int offset, const void *data,
@@ -210,31 +239,38 @@ void refdev_needs_reset(struct refdev *dev)
 
 /* --- running ------------------------------------------------------------------------------- */
 
+bool refdev_call(struct refdev *dev, int irq, irqreturn_t (*handler)(int irq, void *dev_id),
+		 void *dev_id)
+{
+	if (dev->in_handler || dev->lies.no_interrupts || (cpu_masked && cpu_masked()))
+		return false;
+	dev->in_handler = true;
+	dev->interrupts++;
+	if (context_hook)
+		context_hook(true);
+	handler(irq, dev_id);
+	if (context_hook)
+		context_hook(false);
+	dev->in_handler = false;
+	return true;
+}
+
 /* A wired, level-triggered interrupt: the handler is called until the line falls. */
 static bool deliver(struct refdev *dev)
 {
-	unsigned int calls;
+	unsigned int calls = 0;
 
-	if (!dev->interrupt_status || !dev->handler || dev->in_handler || dev->lies.no_interrupts)
-		return false;
-	for (calls = 0; dev->interrupt_status && calls < STORM; calls++) {
-		if (cpu_masked && cpu_masked())
-			return calls;
-		dev->in_handler = true;
-		dev->interrupts++;
-		if (context_hook)
-			context_hook(true);
-		dev->handler(0, dev->dev_id);
-		if (context_hook)
-			context_hook(false);
-		dev->in_handler = false;
-	}
+	if (dev->front && dev->front->deliver(dev))
+		return true;
+	while (dev->interrupt_status && dev->handler && calls < STORM &&
+	       refdev_call(dev, 0, dev->handler, dev->dev_id))
+		calls++;
 	if (calls == STORM) {
 		violation("interrupt storm: status %#x is never acknowledged",
 			  dev->interrupt_status);
 		dev->interrupt_status = 0;
 	}
-	return true;
+	return calls;
 }
 
 static bool work(struct refdev *dev)
@@ -384,7 +420,8 @@ void refdev_interrupt(struct refdev_queue *q)
 	if (!q->ops->wants_interrupt(q))
 		return;
 	q->interrupts++;
-	refdev_raise(q->dev, REF_INT_VRING);
+	if (!q->dev->front || !q->dev->front->send(q->dev, REF_INT_VRING, q))
+		refdev_raise(q->dev, REF_INT_VRING);
 }
 
 static size_t copy(const struct refdev_chain *chain, bool writable, uint64_t offset, uint8_t *buf,

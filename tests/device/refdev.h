@@ -43,6 +43,7 @@
 #define REF_INT_CONFIG 2u
 
 struct refdev;
+struct refdev_front;
 struct refdev_queue;
 
 /* A piece of a buffer, as a descriptor names it. */
@@ -179,7 +180,10 @@ struct refdev_lies {
 struct refdev {
 	struct refdev *next;
 	const struct refdev_type *type;
-	void *base; /* no memory: an access that is not mmio_*() faults */
+	void *base;			  /* no memory: an access that is not mmio_*() faults */
+	size_t size;			  /* of that, as far as there are registers */
+	const struct refdev_front *front; /* NULL: MMIO */
+	void *front_state;
 	uint32_t version;
 	uint32_t device_id;
 	uint64_t offered, accepted;
@@ -244,6 +248,9 @@ void refdev_release(struct refdev *dev);
 
 /* Raises REF_INT_*. */
 void refdev_raise(struct refdev *dev, uint32_t bits);
+
+/* Those that are raised and not taken never were. */
+void refdev_lose_interrupts(struct refdev *dev);
 
 /* Changes @len bytes of config space, with a new generation and an interrupt. */
 void refdev_config_change(struct refdev *dev, unsigned int offset, const void *data,

@@ -6,38 +6,11 @@
  */
 #include "lib/arch/host/arch/mmio.h"
 #include "tests/device/refdev.h"
+#include "tests/device/refdev_front.h"
 #include "tests/device/violation.h"
 
 #define R 1u /* may be read */
 #define W 2u /* may be written */
-
-enum reg {
-	MAGIC = 0x000,
-	VERSION = 0x004,
-	DEVICE_ID = 0x008,
-	VENDOR_ID = 0x00c,
-	DEVICE_FEATURES = 0x010,
-	DEVICE_FEATURES_SEL = 0x014,
-	DRIVER_FEATURES = 0x020,
-	DRIVER_FEATURES_SEL = 0x024,
-	GUEST_PAGE_SIZE = 0x028,
-	QUEUE_SEL = 0x030,
-	QUEUE_SIZE_MAX = 0x034,
-	QUEUE_SIZE = 0x038,
-	QUEUE_ALIGN = 0x03c,
-	QUEUE_PFN = 0x040,
-	QUEUE_READY = 0x044,
-	QUEUE_NOTIFY = 0x050,
-	INTERRUPT_STATUS = 0x060,
-	INTERRUPT_ACK = 0x064,
-	STATUS = 0x070,
-	QUEUE_DESC = 0x080,
-	QUEUE_DRIVER = 0x090,
-	QUEUE_DEVICE = 0x0a0,
-	QUEUE_RESET = 0x0c0,
-	CONFIG_GENERATION = 0x0fc,
-	CONFIG = 0x100,
-};
 
 struct reg_rule {
 	uint16_t offset;
@@ -481,7 +454,7 @@ static bool config_allowed(struct refdev *dev, unsigned int offset, unsigned int
 	return false;
 }
 
-static uint32_t read_config(struct refdev *dev, unsigned int offset, unsigned int width)
+uint32_t refdev_config_read(struct refdev *dev, unsigned int offset, unsigned int width)
 {
 	uint32_t value = 0;
 
@@ -494,7 +467,7 @@ static uint32_t read_config(struct refdev *dev, unsigned int offset, unsigned in
 	return value;
 }
 
-static void write_config(struct refdev *dev, unsigned int offset, uint32_t value,
+void refdev_config_write(struct refdev *dev, unsigned int offset, uint32_t value,
 			 unsigned int width)
 {
 	if (!config_allowed(dev, offset, width, true))
@@ -507,6 +480,38 @@ static void write_config(struct refdev *dev, unsigned int offset, uint32_t value
 
 /* --- entry ------------------------------------------------------------------------------------------ */
 
+uint32_t refdev_register_read(struct refdev *dev, unsigned int offset)
+{
+	return register_allowed(dev, offset, R) ? read_register(dev, offset) : 0;
+}
+
+void refdev_register_write(struct refdev *dev, unsigned int offset, uint32_t value)
+{
+	if (register_allowed(dev, offset, W))
+		write_register(dev, offset, value);
+}
+
+static uint32_t block_read(struct refdev *dev, unsigned int offset, unsigned int width)
+{
+	if (offset >= CONFIG)
+		return refdev_config_read(dev, offset - CONFIG, width);
+	if (width != 4 || offset % 4) {
+		violation("mmio: read of %u bytes at %#x (4.2.2.2#2)", width, offset);
+		return ~0u;
+	}
+	return refdev_register_read(dev, offset);
+}
+
+static void block_write(struct refdev *dev, unsigned int offset, uint32_t value, unsigned int width)
+{
+	if (offset >= CONFIG)
+		refdev_config_write(dev, offset - CONFIG, value, width);
+	else if (width != 4 || offset % 4)
+		violation("mmio: write of %u bytes at %#x (4.2.2.2#2)", width, offset);
+	else
+		refdev_register_write(dev, offset, value);
+}
+
 static uint32_t mmio_read(const volatile void *reg, unsigned int width)
 {
 	unsigned int offset;
@@ -516,13 +521,7 @@ static uint32_t mmio_read(const volatile void *reg, unsigned int width)
 		violation("mmio: read of %p, where no device is", (const void *)(uintptr_t)reg);
 		return ~0u;
 	}
-	if (offset >= CONFIG)
-		return read_config(dev, offset - CONFIG, width);
-	if (width != 4 || offset % 4) {
-		violation("mmio: read of %u bytes at %#x (4.2.2.2#2)", width, offset);
-		return ~0u;
-	}
-	return register_allowed(dev, offset, R) ? read_register(dev, offset) : 0;
+	return dev->front ? dev->front->read(dev, offset, width) : block_read(dev, offset, width);
 }
 
 static void mmio_write(volatile void *reg, uint32_t value, unsigned int width)
@@ -532,12 +531,10 @@ static void mmio_write(volatile void *reg, uint32_t value, unsigned int width)
 
 	if (!dev)
 		violation("mmio: write to %p, where no device is", (void *)(uintptr_t)reg);
-	else if (offset >= CONFIG)
-		write_config(dev, offset - CONFIG, value, width);
-	else if (width != 4 || offset % 4)
-		violation("mmio: write of %u bytes at %#x (4.2.2.2#2)", width, offset);
-	else if (register_allowed(dev, offset, W))
-		write_register(dev, offset, value);
+	else if (dev->front)
+		dev->front->write(dev, offset, value, width);
+	else
+		block_write(dev, offset, value, width);
 }
 
 uint8_t mmio_read8(const volatile void *reg)

@@ -49,23 +49,23 @@ void ask_for_reset(void)
 {
 	refdev_needs_reset(rig.dev);
 	refdev_pump();
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_RECOVERING);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_RECOVERING);
 }
 
 void assert_recovered(unsigned int times)
 {
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_LIVE);
-	assert_int_equal(rig.vm.vdev.error, 0);
-	assert_int_equal(rig.vm.vdev.recoveries, times);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
+	assert_int_equal(rig.vdev->error, 0);
+	assert_int_equal(rig.vdev->recoveries, times);
 	assert_true(rig.dev->status & REF_S_DRIVER_OK);
 }
 
 void assert_given_up(int error)
 {
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
-	assert_int_equal(rig.vm.vdev.error, error);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
+	assert_int_equal(rig.vdev->error, error);
 	assert_false(rig.dev->status & REF_S_DRIVER_OK);
-	if (!rig.vm.vdev.stuck)
+	if (!rig.vdev->stuck)
 		assert_true(rig.dev->status & REF_S_FAILED);
 }
 

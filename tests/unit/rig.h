@@ -1,39 +1,79 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A reference device behind the MMIO transport, as a driver's test wants it: with its own DMA
- * address space, and its interrupt line connected.
+ * A reference device behind a transport, as a driver's test wants it: with its own DMA address space, and
+ * its interrupts connected. The transport is MMIO, or where rig_over_pci says so PCI: so a test
+ * program runs over both (test_over_pci_*.c).
  */
 #ifndef TESTS_UNIT_RIG_H
 #define TESTS_UNIT_RIG_H
 
+#include "tests/device/refdev_pci.h"
 #include "tests/device/refdev_types.h"
 #include "tests/unit/test.h"
 #include "virtio/virtio_mmio.h"
+#include "virtio/virtio_pci.h"
 
 /* Whether devices see the CPU's own addresses, as on a machine without a DMA backend. */
 static bool rig_direct __attribute__((unused));
 
 struct rig {
 	struct refdev *dev;
-	struct virtio_mmio_device vm;
+	struct virtio_device *vdev;
+	union {
+		struct virtio_mmio_device vm;
+		struct virtio_pci_device vp;
+	};
+	bool pci;
 };
 
-/* Probes @dev. Returns what virtio_mmio_probe() does; the state is in rig->vm.vdev. */
-static inline int rig_probe(struct rig *rig, struct refdev *dev)
+/* The device as its transport sees it, before it is probed. */
+static inline void rig_prepare(struct rig *rig, struct refdev *dev)
 {
 	memset(rig, 0, sizeof(*rig));
 	rig->dev = dev;
-	rig->vm.vdev.dev.dma_ops = rig_direct ? NULL : &dma_test_ops;
+	rig->pci = rig_over_pci;
+	rig->vdev = rig->pci ? &rig->vp.vdev : &rig->vm.vdev;
+	rig->vdev->dev.dma_ops = rig_direct ? NULL : &dma_test_ops;
 	dma_test_direct(rig_direct);
-	refdev_connect(dev, virtio_mmio_interrupt, &rig->vm);
+	if (!rig->pci) {
+		refdev_connect(dev, virtio_mmio_interrupt, &rig->vm);
+		return;
+	}
+	if (!dev->front)
+		refdev_pci_attach(dev)->table = rig_vectors;
+}
+
+/* Probes it. */
+static inline int rig_probe_prepared(struct rig *rig)
+{
+	struct refdev *dev = rig->dev;
+
+	if (rig->pci)
+		return virtio_pci_probe(&rig->vp, &refdev_pci_ops, dev, "pci@00:01.0",
+					dev->version < 2);
 	return virtio_mmio_probe(&rig->vm, refdev_base(dev), 0xa000000, REFDEV_MMIO_SIZE, 48);
+}
+
+/* Probes @dev. Returns what the transport's probe does; the state is in rig->vdev. */
+static inline int rig_probe(struct rig *rig, struct refdev *dev)
+{
+	rig_prepare(rig, dev);
+	return rig_probe_prepared(rig);
+}
+
+static inline void rig_remove(struct rig *rig)
+{
+	if (rig->pci)
+		virtio_pci_remove(&rig->vp);
+	else
+		virtio_mmio_remove(&rig->vm);
 }
 
 /* Probes @dev, which must come to life, and from then on forbids allocations. */
 static inline void rig_start(struct rig *rig, struct refdev *dev)
 {
 	assert_int_equal(rig_probe(rig, dev), 0);
-	assert_int_equal(rig->vm.vdev.state, VIRTIO_STATE_LIVE);
+	assert_int_equal(rig->vdev->state, VIRTIO_STATE_LIVE);
 	port_host_forbid_alloc(true);
 }
 
@@ -41,9 +81,9 @@ static inline void rig_start(struct rig *rig, struct refdev *dev)
 static inline void rig_end(struct rig *rig)
 {
 	port_host_forbid_alloc(false);
-	virtio_mmio_remove(&rig->vm);
+	rig_remove(rig);
 	assert_int_equal(dma_test_mappings(), 0);
-	if (!rig->vm.vdev.stuck)
+	if (!rig->vdev->stuck)
 		assert_int_equal(dma_test_allocations(), 0);
 	refdev_free(rig->dev);
 }
@@ -64,10 +104,10 @@ static inline unsigned int rig_starve(struct refdev *(*make)(void))
 		assert_int_equal(rig_probe(&rig, make()), 0);
 		failed = port_host_alloc_failed();
 		port_host_fail_alloc(0);
-		if (rig.vm.vdev.state == VIRTIO_STATE_FAILED) {
-			assert_int_equal(rig.vm.vdev.error, -ENOMEM);
+		if (rig.vdev->state == VIRTIO_STATE_FAILED) {
+			assert_int_equal(rig.vdev->error, -ENOMEM);
 			assert_true(rig.dev->status & REF_S_FAILED);
-			assert_true(list_empty(&rig.vm.vdev.vqs));
+			assert_true(list_empty(&rig.vdev->vqs));
 			assert_int_equal(port_host_live(), 0);
 			assert_int_equal(dma_test_mappings(), 0);
 			assert_int_equal(dma_test_allocations(), 0);
@@ -93,7 +133,7 @@ static inline unsigned int rig_starve_maps(struct refdev *(*make)(void))
 		dma_test_fail_map(n);
 		assert_int_equal(rig_probe(&rig, make()), 0);
 		dma_test_fail_map(0);
-		if (rig.vm.vdev.state == VIRTIO_STATE_FAILED)
+		if (rig.vdev->state == VIRTIO_STATE_FAILED)
 			assert_int_equal(dma_test_mappings(), 0);
 		rig_end(&rig);
 		assert_int_equal(port_host_live(), 0);

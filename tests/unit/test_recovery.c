@@ -21,7 +21,7 @@ static void what_was_finished_before_the_reset_is_not_asked_again(void **state)
 		assert_int_equal(all_done, 0);
 		rig.dev->hold = true;
 		submit(60, REQUESTS);
-		rig.dev->interrupt_status = 0; /* the one for the queue is lost */
+		refdev_lose_interrupts(rig.dev); /* the one for the queue */
 		rig.dev->lies.no_interrupts = false;
 		ask_for_reset();
 		assert_int_equal(all_done, 0);
@@ -151,7 +151,7 @@ static void a_disk_that_fails_again_and_again_is_given_up(void **state)
 	ask_for_reset();
 	run_machine();
 	assert_given_up(-EIO);
-	assert_int_equal(rig.vm.vdev.recoveries, VIRTIO_RECOVERY_MAX);
+	assert_int_equal(rig.vdev->recoveries, VIRTIO_RECOVERY_MAX);
 	assert_all_done(REQUESTS, -EIO);
 	assert_int_equal(virtio_blk_submit(blk, &requests[0]), -EIO);
 	rig_end(&rig);
@@ -180,7 +180,7 @@ static void a_disk_stuck_in_its_reset_is_given_up(void **state)
 	rig.dev->lies.reset_hangs = true;
 	ask_for_reset();
 	run_machine();
-	assert_true(rig.vm.vdev.stuck);
+	assert_true(rig.vdev->stuck);
 	assert_given_up(-ETIMEDOUT);
 	assert_all_done(REQUESTS, -EIO);
 	assert_true(dma_test_allocations() > 0); /* its rings are still there */
@@ -252,7 +252,7 @@ static void a_disk_that_can_do_less_than_before_is_given_up(void **state)
 		ask_for_reset();
 		run_machine();
 		assert_given_up(cases[i].error);
-		assert_int_equal(rig.vm.vdev.recoveries, 0);
+		assert_int_equal(rig.vdev->recoveries, 0);
 		assert_all_done(REQUESTS, -EIO);
 		rig_end(&rig);
 	}
@@ -264,12 +264,12 @@ static void features_that_are_new_change_nothing(void **state)
 
 	(void)state;
 	start_disk(SPLIT);
-	features = rig.vm.vdev.features;
+	features = rig.vdev->features;
 	rig.dev->offered |= BIT_ULL(REF_BLK_F_RO) | BIT_ULL(REF_F_RING_PACKED);
 	ask_for_reset();
 	run_machine();
 	assert_recovered(1);
-	assert_int_equal(rig.vm.vdev.features, features);
+	assert_int_equal(rig.vdev->features, features);
 	assert_int_equal(rig.dev->accepted, features);
 	rig_end(&rig);
 }
@@ -384,7 +384,7 @@ static void an_answer_that_was_given_is_not_asked_for_again(void **state)
 		ask_until_full();
 		refdev_pump();
 		assert_int_equal(answered, 0);
-		rig.dev->interrupt_status = 0; /* the one for the queue is lost */
+		refdev_lose_interrupts(rig.dev); /* the one for the queue */
 		rig.dev->lies.no_interrupts = false;
 		ask_for_reset();
 		run_machine();
@@ -471,8 +471,9 @@ static void a_network_that_needs_a_reset_goes_on(void **state)
 			assert_true(refdev_net_deliver(rig.dev, frame_60(), 60));
 		assert_int_equal(received, 0);
 		refdev_needs_reset(rig.dev);
-		rig.dev->interrupt_status = REF_INT_CONFIG;
+		refdev_lose_interrupts(rig.dev);
 		rig.dev->lies.no_interrupts = false;
+		refdev_raise(rig.dev, REF_INT_CONFIG);
 		refdev_pump();
 		rig.dev->hold = false;
 		run_machine();
@@ -576,8 +577,9 @@ static void input_that_has_come_is_not_lost(void **state)
 	rig.dev->lies.no_interrupts = true;
 	assert_int_equal(refdev_console_input(rig.dev, "first", 5), 5);
 	refdev_needs_reset(rig.dev);
-	rig.dev->interrupt_status = REF_INT_CONFIG;
+	refdev_lose_interrupts(rig.dev);
 	rig.dev->lies.no_interrupts = false;
+	refdev_raise(rig.dev, REF_INT_CONFIG);
 	run_machine();
 	assert_recovered(1);
 	assert_int_equal(told, 1);

@@ -25,7 +25,6 @@ static struct {
 } seen;
 
 static struct rig rig;
-static struct virtio_device *const vdev = &rig.vm.vdev;
 
 static int test_probe(struct virtio_device *dev)
 {
@@ -98,9 +97,9 @@ static int teardown(void **state)
 
 static void assert_live(unsigned int recoveries)
 {
-	assert_int_equal(vdev->state, VIRTIO_STATE_LIVE);
-	assert_int_equal(vdev->error, 0);
-	assert_int_equal(vdev->recoveries, recoveries);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
+	assert_int_equal(rig.vdev->error, 0);
+	assert_int_equal(rig.vdev->recoveries, recoveries);
 	assert_int_equal(seen.freezes, recoveries);
 	assert_int_equal(seen.restores, recoveries);
 	assert_int_equal(rig.dev->resets, 1 + recoveries);
@@ -109,9 +108,9 @@ static void assert_live(unsigned int recoveries)
 
 static void assert_given_up(int error)
 {
-	assert_int_equal(vdev->state, VIRTIO_STATE_FAILED);
-	assert_int_equal(vdev->error, error);
-	assert_int_equal(vdev->recoveries, 0);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
+	assert_int_equal(rig.vdev->error, error);
+	assert_int_equal(rig.vdev->recoveries, 0);
 	assert_int_equal(seen.fails, 1);
 	assert_int_equal(rig.dev->status, REF_S_FAILED);
 	assert_true(virtqueue_is_broken(seen.vq));
@@ -122,9 +121,9 @@ static void assert_given_up(int error)
 static void a_failure_that_is_reported_twice_is_recovered_once(void **state)
 {
 	(void)state;
-	virtio_needs_recovery(vdev, -EIO);
-	virtio_needs_recovery(vdev, -EPROTO);
-	assert_int_equal(vdev->error, -EIO); /* the first says why */
+	virtio_needs_recovery(rig.vdev, -EIO);
+	virtio_needs_recovery(rig.vdev, -EPROTO);
+	assert_int_equal(rig.vdev->error, -EIO); /* the first says why */
 	work_run();
 	work_run();
 	assert_live(1);
@@ -134,8 +133,8 @@ static void a_failure_that_is_reported_twice_is_recovered_once(void **state)
 static void a_recovery_at_once_leaves_the_work_item_nothing_to_do(void **state)
 {
 	(void)state;
-	virtio_needs_recovery(vdev, -EIO);
-	assert_int_equal(virtio_recover(vdev, -ETIMEDOUT), 0);
+	virtio_needs_recovery(rig.vdev, -EIO);
+	assert_int_equal(virtio_recover(rig.vdev, -ETIMEDOUT), 0);
 	assert_live(1);
 	assert_true(work_pending());
 	work_run();
@@ -144,11 +143,11 @@ static void a_recovery_at_once_leaves_the_work_item_nothing_to_do(void **state)
 
 static void fail_again_and_wait(void)
 {
-	assert_int_equal(virtio_recover(vdev, -EPROTO), -EBUSY); /* for another thread */
-	virtio_needs_recovery(vdev, -EPROTO);
+	assert_int_equal(virtio_recover(rig.vdev, -EPROTO), -EBUSY); /* for another thread */
+	virtio_needs_recovery(rig.vdev, -EPROTO);
 	work_run(); /* as in a wait for an event */
 	assert_int_equal(seen.freezes, 1);
-	assert_int_equal(vdev->state, VIRTIO_STATE_RECOVERING);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_RECOVERING);
 }
 
 /* The work item that found the core busy does not run again by itself. */
@@ -156,9 +155,9 @@ static void a_failure_during_recovery_is_recovered_after_it(void **state)
 {
 	(void)state;
 	seen.in_restore = fail_again_and_wait;
-	assert_int_equal(virtio_recover(vdev, -EIO), 0);
+	assert_int_equal(virtio_recover(rig.vdev, -EIO), 0);
 	assert_int_equal(seen.freezes, 1);
-	assert_int_equal(vdev->error, -EPROTO);
+	assert_int_equal(rig.vdev->error, -EPROTO);
 	assert_true(work_pending());
 	work_run();
 	assert_live(2);
@@ -169,18 +168,18 @@ static void who_is_neither_live_nor_recovering_is_not_recovered(void **state)
 {
 	(void)state;
 	seen.restore_result = -EPROTO;
-	assert_int_equal(virtio_recover(vdev, -EIO), 0);
+	assert_int_equal(virtio_recover(rig.vdev, -EIO), 0);
 	assert_given_up(-EPROTO);
 	for (unsigned int i = 0; i < 2; i++) {
 		unsigned long resets = rig.dev->resets;
 
-		virtio_needs_recovery(vdev, -EIO);
+		virtio_needs_recovery(rig.vdev, -EIO);
 		assert_false(work_pending());
-		assert_int_equal(virtio_recover(vdev, -EIO), -EBUSY);
+		assert_int_equal(virtio_recover(rig.vdev, -EIO), -EBUSY);
 		assert_int_equal(rig.dev->resets, resets);
 		port_host_forbid_alloc(false);
 		virtio_unregister_driver(&driver); /* and then without one */
-		assert_int_equal(vdev->state, VIRTIO_STATE_NO_DRIVER);
+		assert_int_equal(rig.vdev->state, VIRTIO_STATE_NO_DRIVER);
 	}
 	assert_int_equal(seen.removes, 1);
 }
@@ -197,7 +196,7 @@ static void buffers_that_the_driver_forgets_are_taken_back(void **state)
 	for (unsigned int i = 0; i < 3; i++)
 		assert_int_equal(virtqueue_add_inbuf(seen.vq, &sg, 1, bytes, GFP_ATOMIC), 0);
 	assert_int_equal(dma_test_mappings(), 3);
-	assert_int_equal(virtio_recover(vdev, -EIO), 0);
+	assert_int_equal(virtio_recover(rig.vdev, -EIO), 0);
 	assert_live(1);
 	assert_int_equal(dma_test_mappings(), 0);
 	assert_int_equal(virtqueue_in_flight(seen.vq), 0);
@@ -207,7 +206,7 @@ static void a_driver_that_knows_half_of_recovery_has_its_device_given_up(void **
 {
 	(void)state;
 	driver.restore = NULL;
-	assert_int_equal(virtio_recover(vdev, -EPROTO), 0);
+	assert_int_equal(virtio_recover(rig.vdev, -EPROTO), 0);
 	assert_int_equal(seen.freezes, 0);
 	assert_given_up(-EPROTO);
 }
@@ -218,7 +217,7 @@ static void a_driver_that_cannot_hear_of_failure_is_given_up_all_the_same(void *
 	(void)state;
 	driver.freeze = NULL;
 	driver.fail = NULL;
-	assert_int_equal(virtio_recover(vdev, -EPROTO), 0);
+	assert_int_equal(virtio_recover(rig.vdev, -EPROTO), 0);
 	assert_int_equal(seen.restores, 0);
 	seen.fails++;
 	assert_given_up(-EPROTO);
@@ -226,12 +225,12 @@ static void a_driver_that_cannot_hear_of_failure_is_given_up_all_the_same(void *
 
 static void a_transport_that_cannot_enable_queues_does_not_recover(void **state)
 {
-	struct virtio_config_ops ops = *vdev->config;
+	struct virtio_config_ops ops = *rig.vdev->config;
 
 	(void)state;
 	ops.enable_vq = NULL;
-	vdev->config = &ops;
-	assert_int_equal(virtio_recover(vdev, -EIO), 0);
+	rig.vdev->config = &ops;
+	assert_int_equal(virtio_recover(rig.vdev, -EIO), 0);
 	assert_int_equal(seen.restores, 0);
 	assert_given_up(-EOPNOTSUPP);
 	rig_end(&rig); /* while there are operations */
@@ -243,7 +242,7 @@ static void a_transport_that_cannot_enable_queues_does_not_recover(void **state)
 static void end_recovery(void *arg)
 {
 	(void)arg;
-	vdev->recovery.busy = false;
+	rig.vdev->recovery.busy = false;
 	assert_int_equal(seen.removes, 0);
 }
 
@@ -251,11 +250,11 @@ static uint64_t remove_while_busy(void)
 {
 	uint64_t begin = port_now_ns();
 
-	vdev->recovery.busy = true; /* as another thread's virtio_recover() has it */
+	rig.vdev->recovery.busy = true; /* as another thread's virtio_recover() has it */
 	port_host_forbid_alloc(false);
 	virtio_unregister_driver(&driver);
 	assert_int_equal(seen.removes, 1);
-	assert_int_equal(vdev->state, VIRTIO_STATE_NO_DRIVER);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_NO_DRIVER);
 	return port_now_ns() - begin;
 }
 

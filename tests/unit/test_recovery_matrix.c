@@ -383,7 +383,7 @@ static void fail_once(const struct subject *s, bool silent)
 	run_machine();
 	if (!silent)
 		return;
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_LIVE);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
 	assert_int_equal(port_host_messages(LOG_ERROR), errors);
 	s->wait();
 	if (!s->deadline_heals)
@@ -426,10 +426,10 @@ static void a_device_that_never_stops_lying_is_given_up(void **state)
 			continue;
 		begin(row, lie);
 		rig.dev->queues[s->queue].lie_on_start = lie;
-		while (rounds++ <= VIRTIO_RECOVERY_MAX && rig.vm.vdev.state == VIRTIO_STATE_LIVE)
+		while (rounds++ <= VIRTIO_RECOVERY_MAX && rig.vdev->state == VIRTIO_STATE_LIVE)
 			fail_once(s, silent);
 		assert_given_up(silent && s->deadline_heals ? -ETIMEDOUT : -EIO);
-		assert_int_equal(rig.vm.vdev.recoveries, VIRTIO_RECOVERY_MAX);
+		assert_int_equal(rig.vdev->recoveries, VIRTIO_RECOVERY_MAX);
 		assert_int_equal(rig.dev->resets, 1 + VIRTIO_RECOVERY_MAX + 1);
 		s->assert_over();
 		end(row, lie);

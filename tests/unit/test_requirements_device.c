@@ -128,7 +128,7 @@ static void a_failed_device_is_reset_before_it_is_tried_again(void **state)
 	probe_error = -EPROTO;
 	assert_int_equal(rig_probe(&rig, dev), 0);
 	assert_true(dev->status & REF_S_FAILED);
-	virtio_mmio_remove(&rig.vm);
+	rig_remove(&rig);
 	assert_int_equal(dev->status, 0);
 
 	/* Not even somebody else's failure is taken for a fresh start. */
@@ -151,12 +151,9 @@ static void a_longer_config_space_is_no_obstacle(void **state)
 	struct refdev *dev = refdev_blk_new(2, 8, 0);
 
 	(void)state;
-	memset(&rig, 0, sizeof(rig));
-	rig.dev = dev;
-	rig.vm.vdev.dev.dma_ops = &dma_test_ops;
-	refdev_connect(dev, virtio_mmio_interrupt, &rig.vm);
+	rig_prepare(&rig, dev);
 	assert_int_equal(virtio_mmio_probe(&rig.vm, refdev_base(dev), 0xa000000, 0x10000, 48), 0);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_LIVE);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
 	rig_end(&rig);
 }
 
@@ -187,7 +184,7 @@ static void probe_each_driver(uint64_t mask)
 			dev->offered |= mask & 0xffffff;
 			assert_int_equal(rig_probe(&rig, dev), 0);
 			/* All config space is zero, which not every field may be. */
-			assert_true(mask || rig.vm.vdev.state == VIRTIO_STATE_LIVE);
+			assert_true(mask || rig.vdev->state == VIRTIO_STATE_LIVE);
 			assert_int_equal(violation_count(), 0);
 			rig_end(&rig);
 		}

@@ -632,15 +632,12 @@ static void start(struct refdev *ref, const struct dma_map_ops *ops)
 {
 	const bool bounce = ops == &swiotlb_dma_ops;
 
-	memset(&rig, 0, sizeof(rig));
-	rig.dev = ref;
-	rig.vm.vdev.dev.dma_ops = ops;
-	rig.vm.vdev.dev.dma_priv = &mem;
+	rig_prepare(&rig, ref);
+	rig.vdev->dev.dma_ops = ops;
+	rig.vdev->dev.dma_priv = &mem;
 	dma_test_set_physical(bounce ? encryption_shared : everything);
-	refdev_connect(ref, virtio_mmio_interrupt, &rig.vm);
-	assert_int_equal(
-		virtio_mmio_probe(&rig.vm, refdev_base(ref), 0xa000000, REFDEV_MMIO_SIZE, 48), 0);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_LIVE);
+	assert_int_equal(rig_probe_prepared(&rig), 0);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
 }
 
 static void a_disk_works_that_sees_only_shared_memory(void **state)
@@ -711,9 +708,8 @@ static const struct dma_map_ops *backend_of(const struct dma_map_ops *ops, bool 
 	if (!access_platform)
 		ref->offered &= ~BIT_ULL(REF_F_ACCESS_PLATFORM);
 	start(ref, ops);
-	got = rig.vm.vdev.dev.dma_ops;
-	assert_int_equal(virtio_has_feature(&rig.vm.vdev, VIRTIO_F_ACCESS_PLATFORM),
-			 access_platform);
+	got = rig.vdev->dev.dma_ops;
+	assert_int_equal(virtio_has_feature(rig.vdev, VIRTIO_F_ACCESS_PLATFORM), access_platform);
 	rig_end(&rig);
 	return got;
 }

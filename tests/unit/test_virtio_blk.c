@@ -19,7 +19,7 @@ static void start(struct refdev *dev)
 	rig_start(&rig, dev);
 	blk = virtio_blk_find(0);
 	assert_non_null(blk);
-	assert_ptr_equal(virtio_blk_device(blk), &rig.vm.vdev);
+	assert_ptr_equal(virtio_blk_device(blk), rig.vdev);
 }
 
 static void fill(uint8_t *buf, size_t len, uint32_t seed)
@@ -576,8 +576,8 @@ static void a_device_that_does_not_answer_is_reset_after_the_timeout(void **stat
 	assert_in_range(port_now_ns() - begin, SECONDS(2), SECONDS(3));
 	assert_int_equal(rig.dev->status & REF_S_DRIVER_OK, 0);
 	assert_int_equal(dma_test_mappings(), 0); /* it cannot write any more */
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
 	assert_true(virtio_blk_read(blk, 0, buf, 1, SECONDS(1)) < 0);
 	rig_end(&rig);
 }
@@ -591,7 +591,7 @@ static void a_lost_interrupt_ends_in_a_timeout_not_in_a_hang(void **state)
 	rig.dev->lies.no_interrupts = true;
 	assert_int_equal(virtio_blk_read(blk, 0, buf, 1, SECONDS(1)), -ETIMEDOUT);
 	assert_int_equal(dma_test_mappings(), 0); /* it cannot write any more */
-	assert_int_equal(rig.vm.vdev.recoveries, 1);
+	assert_int_equal(rig.vdev->recoveries, 1);
 	rig.dev->lies.no_interrupts = false;
 	assert_int_equal(virtio_blk_read(blk, 0, buf, 1, SECONDS(1)), 0);
 	rig_end(&rig);
@@ -618,8 +618,8 @@ static void a_device_that_breaks_the_ring_ends_every_request_once(void **state)
 			errors += requests[i].status != 0;
 		}
 		assert_true(errors > 0);
-		assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
-		assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
+		assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
+		assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
 		assert_int_equal(virtio_blk_submit(blk, &requests[0]), -EIO);
 		assert_int_equal(dma_test_mappings(), 0);
 		rig_end(&rig);
@@ -639,7 +639,7 @@ static void a_device_that_needs_a_reset_ends_every_request(void **state)
 	refdev_needs_reset(rig.dev);
 	run_machine();
 	assert_each_done_once(200, -EIO);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
 	rig_end(&rig);
 }
 
@@ -729,7 +729,7 @@ static void a_capacity_that_never_stands_still_fails_the_probe(void **state)
 	(void)state;
 	dev->lies.generation_moves = true;
 	assert_int_equal(rig_probe(&rig, dev), 0);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
 	assert_null(virtio_blk_find(0));
 	rig_end(&rig);
 }
@@ -741,12 +741,12 @@ static void disks_are_counted_in_their_order(void **state)
 	(void)state;
 	assert_int_equal(rig_probe(&rig, refdev_blk_new(2, 10, 0)), 0);
 	assert_int_equal(rig_probe(&other, refdev_blk_new(1, 20, 0)), 0);
-	assert_ptr_equal(virtio_blk_device(virtio_blk_find(0)), &rig.vm.vdev);
-	assert_ptr_equal(virtio_blk_device(virtio_blk_find(1)), &other.vm.vdev);
+	assert_ptr_equal(virtio_blk_device(virtio_blk_find(0)), rig.vdev);
+	assert_ptr_equal(virtio_blk_device(virtio_blk_find(1)), other.vdev);
 	assert_null(virtio_blk_find(2));
-	virtio_mmio_remove(&rig.vm);
-	assert_ptr_equal(virtio_blk_device(virtio_blk_find(0)), &other.vm.vdev);
-	virtio_mmio_remove(&other.vm);
+	rig_remove(&rig);
+	assert_ptr_equal(virtio_blk_device(virtio_blk_find(0)), other.vdev);
+	rig_remove(&other);
 	refdev_free(rig.dev);
 	refdev_free(other.dev);
 }

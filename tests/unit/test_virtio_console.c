@@ -156,7 +156,7 @@ static void a_reader_of_a_console_that_is_given_up_gets_an_error(void **state)
 	rig.dev->lies.refuse_features = true;
 	refdev_needs_reset(rig.dev);
 	run_machine();
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
 	assert_int_equal(virtio_console_read(con, back, 8, NSEC_PER_SEC), 3);
 	assert_int_equal(virtio_console_read(con, back, 8, NSEC_PER_SEC), -EIO);
 	rig_end(&rig);

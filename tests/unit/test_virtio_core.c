@@ -151,7 +151,7 @@ static void a_modern_device_is_initialised_step_by_step(void **state)
 	assert_trace(rig.dev, want, sizeof(want));
 	assert_int_equal(seen.probes, 1);
 	assert_int_equal(seen.status_at_probe, 0x0b);
-	assert_ptr_equal(rig.vm.vdev.driver, &driver);
+	assert_ptr_equal(rig.vdev->driver, &driver);
 	rig_end(&rig);
 }
 
@@ -162,7 +162,7 @@ static void a_legacy_device_is_initialised_without_features_ok(void **state)
 	(void)state;
 	rig_start(&rig, make(1));
 	assert_trace(rig.dev, want, sizeof(want));
-	assert_true(rig.vm.vdev.legacy);
+	assert_true(rig.vdev->legacy);
 	rig_end(&rig);
 }
 
@@ -183,11 +183,11 @@ static void features_are_those_offered_and_understood(void **state)
 	(void)state;
 	rig_start(&rig, make(2));
 	assert_int_equal(rig.dev->accepted & 0xffffff, BIT(3)); /* 4: unknown, 5: not offered */
-	assert_int_equal(rig.dev->accepted, rig.vm.vdev.features);
-	assert_true(virtio_has_feature(&rig.vm.vdev, VIRTIO_F_VERSION_1));
-	assert_true(virtio_has_feature(&rig.vm.vdev, 3));
-	assert_false(virtio_has_feature(&rig.vm.vdev, 5));
-	assert_int_equal(rig.vm.vdev.device_features, rig.dev->offered);
+	assert_int_equal(rig.dev->accepted, rig.vdev->features);
+	assert_true(virtio_has_feature(rig.vdev, VIRTIO_F_VERSION_1));
+	assert_true(virtio_has_feature(rig.vdev, 3));
+	assert_false(virtio_has_feature(rig.vdev, 5));
+	assert_int_equal(rig.vdev->device_features, rig.dev->offered);
 	rig_end(&rig);
 }
 
@@ -213,9 +213,9 @@ static void features_ok_is_read_back_and_a_refusal_ends_it(void **state)
 	dev->lies.refuse_features = true;
 	assert_int_equal(rig_probe(&rig, dev), 0);
 	assert_int_equal(seen.probes, 0);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
-	assert_true(rig.vm.vdev.error < 0);
-	assert_null(rig.vm.vdev.driver);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
+	assert_true(rig.vdev->error < 0);
+	assert_null(rig.vdev->driver);
 	assert_trace(dev, want, sizeof(want));
 	rig_end(&rig);
 }
@@ -229,7 +229,7 @@ static void a_modern_device_without_version_1_is_not_driven(void **state)
 	dev->offered &= ~BIT_ULL(VIRTIO_F_VERSION_1);
 	assert_int_equal(rig_probe(&rig, dev), 0);
 	assert_int_equal(seen.probes, 0);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
 	assert_true(dev->status & REF_S_FAILED);
 	assert_false(dev->status & REF_S_FEATURES_OK);
 	rig_end(&rig);
@@ -249,13 +249,13 @@ static void a_transport_that_cannot_write_the_features_ends_it(void **state)
 	(void)state;
 	virtio_unregister_driver(&driver);
 	assert_int_equal(rig_probe(&rig, make(2)), 0);
-	ops = *rig.vm.vdev.config;
+	ops = *rig.vdev->config;
 	ops.finalize_features = refuse_to_finalize;
-	rig.vm.vdev.config = &ops;
+	rig.vdev->config = &ops;
 	virtio_register_driver(&driver);
 	assert_int_equal(seen.probes, 0);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
-	assert_int_equal(rig.vm.vdev.error, -EPROTO);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
+	assert_int_equal(rig.vdev->error, -EPROTO);
 	assert_int_equal(rig.dev->status, REF_S_ACKNOWLEDGE | REF_S_DRIVER | REF_S_FAILED);
 	rig_end(&rig);
 }
@@ -268,9 +268,9 @@ static void a_probe_that_fails_sets_failed_and_says_why(void **state)
 	(void)state;
 	seen.probe_error = -EPROTO;
 	assert_int_equal(rig_probe(&rig, dev), 0);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
-	assert_int_equal(rig.vm.vdev.error, -EPROTO);
-	assert_null(rig.vm.vdev.driver);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
+	assert_int_equal(rig.vdev->error, -EPROTO);
+	assert_null(rig.vdev->driver);
 	assert_true(dev->status & REF_S_FAILED);
 	assert_false(dev->status & REF_S_DRIVER_OK);
 	assert_int_equal(port_host_messages(LOG_ERROR), 1);
@@ -294,10 +294,10 @@ static void a_device_without_a_driver_is_left_alone(void **state)
 	(void)state;
 	virtio_unregister_driver(&driver);
 	assert_int_equal(rig_probe(&rig, dev), 0);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_NO_DRIVER);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_NO_DRIVER);
 	assert_int_equal(dev->status & REF_S_DRIVER, 0);
 	virtio_register_driver(&driver); /* and found when one comes */
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_LIVE);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
 	rig_end(&rig);
 }
 
@@ -308,15 +308,15 @@ static void devices_are_found_by_type_in_the_order_of_registration(void **state)
 	(void)state;
 	assert_int_equal(rig_probe(&rig, make(2)), 0);
 	assert_int_equal(rig_probe(&second, make(1)), 0);
-	assert_ptr_equal(virtio_find_device(TEST_ID, 0), &rig.vm.vdev);
-	assert_ptr_equal(virtio_find_device(TEST_ID, 1), &second.vm.vdev);
+	assert_ptr_equal(virtio_find_device(TEST_ID, 0), rig.vdev);
+	assert_ptr_equal(virtio_find_device(TEST_ID, 1), second.vdev);
 	assert_null(virtio_find_device(TEST_ID, 2));
 	assert_null(virtio_find_device(VIRTIO_ID_NET, 0));
-	assert_int_equal(second.vm.vdev.index, rig.vm.vdev.index + 1);
+	assert_int_equal(second.vdev->index, rig.vdev->index + 1);
 	seen.dev = second.dev;
-	virtio_mmio_remove(&second.vm);
+	rig_remove(&second);
 	seen.dev = rig.dev;
-	virtio_mmio_remove(&rig.vm);
+	rig_remove(&rig);
 	refdev_free(rig.dev);
 	refdev_free(second.dev);
 }
@@ -339,15 +339,15 @@ static void a_driver_takes_and_leaves_its_own_devices_only(void **state)
 	(void)state;
 	assert_int_equal(rig_probe(&rig, make(2)), 0);
 	virtio_unregister_driver(&driver);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_NO_DRIVER);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_NO_DRIVER);
 	other_probes = 0;
 	other.device_id = TEST_ID + 1; /* free, but another type */
 	virtio_register_driver(&other);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_NO_DRIVER);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_NO_DRIVER);
 	virtio_register_driver(&driver);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_LIVE);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
 	virtio_unregister_driver(&other); /* while another's is alive */
-	assert_ptr_equal(rig.vm.vdev.driver, &driver);
+	assert_ptr_equal(rig.vdev->driver, &driver);
 	assert_int_equal(seen.removes, 1);
 
 	seen.dev = make(2);
@@ -356,10 +356,10 @@ static void a_driver_takes_and_leaves_its_own_devices_only(void **state)
 	other.device_id = TEST_ID; /* the type, but driven, or given up */
 	virtio_register_driver(&other);
 	assert_int_equal(other_probes, 0);
-	assert_ptr_equal(rig.vm.vdev.driver, &driver);
-	assert_int_equal(failed.vm.vdev.state, VIRTIO_STATE_FAILED);
+	assert_ptr_equal(rig.vdev->driver, &driver);
+	assert_int_equal(failed.vdev->state, VIRTIO_STATE_FAILED);
 	virtio_unregister_driver(&other);
-	virtio_mmio_remove(&failed.vm);
+	rig_remove(&failed);
 	refdev_free(failed.dev);
 	seen.dev = rig.dev;
 	rig_end(&rig);
@@ -387,7 +387,7 @@ static void removal_resets_the_device_before_its_memory_is_freed(void **state)
 	(void)state;
 	rig_start(&rig, make(2));
 	port_host_forbid_alloc(false);
-	virtio_mmio_remove(&rig.vm);
+	rig_remove(&rig);
 	assert_int_equal(seen.removes, 1);
 	assert_int_equal(seen.status_at_remove, 0);
 	assert_int_equal(rig.dev->status, 0);
@@ -403,7 +403,7 @@ static void a_driver_that_leaves_gives_up_its_devices(void **state)
 	port_host_forbid_alloc(false);
 	virtio_unregister_driver(&driver);
 	assert_int_equal(seen.removes, 1);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_NO_DRIVER);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_NO_DRIVER);
 	virtio_register_driver(&driver);
 	rig_end(&rig);
 }
@@ -430,8 +430,8 @@ static void a_reset_that_never_ends_is_given_up(void **state)
 	(void)state;
 	dev->lies.reset_hangs = true;
 	assert_int_equal(rig_probe(&rig, dev), 0);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
-	assert_int_equal(rig.vm.vdev.error, -ETIMEDOUT);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
+	assert_int_equal(rig.vdev->error, -ETIMEDOUT);
 	assert_int_equal(seen.probes, 0);
 	assert_true(port_now_ns() - start < 5 * NSEC_PER_SEC);
 	rig_end(&rig);
@@ -448,8 +448,8 @@ static void memory_that_a_stuck_device_may_still_use_is_not_reused(void **state)
 	port_host_forbid_alloc(false);
 	allocations = dma_test_allocations();
 	violation_quiet(true); /* its queues are stopped one by one, as a last resort */
-	virtio_mmio_remove(&rig.vm);
-	assert_true(rig.vm.vdev.stuck);
+	rig_remove(&rig);
+	assert_true(rig.vdev->stuck);
 	assert_int_equal(dma_test_allocations(), allocations);
 	refdev_free(rig.dev);
 	dma_test_reset(); /* the loss is meant */
@@ -472,16 +472,16 @@ static void fields_are_read_in_their_width(void **state)
 		refdev_set_config(dev, 12, 0xbeef, 2);
 		refdev_set_config(dev, 14, 0x5a, 1);
 		rig_start(&rig, dev);
-		assert_int_equal(virtio_cread64(&rig.vm.vdev, 0, &value), 0);
+		assert_int_equal(virtio_cread64(rig.vdev, 0, &value), 0);
 		assert_int_equal(value, 0x1122334455667788ull);
-		assert_int_equal(virtio_cread32(&rig.vm.vdev, 8), 0xcafef00d);
-		assert_int_equal(virtio_cread16(&rig.vm.vdev, 12), 0xbeef);
-		assert_int_equal(virtio_cread8(&rig.vm.vdev, 14), 0x5a);
-		virtio_cwrite32(&rig.vm.vdev, 8, 0x01020304);
-		virtio_cwrite8(&rig.vm.vdev, 14, 7);
+		assert_int_equal(virtio_cread32(rig.vdev, 8), 0xcafef00d);
+		assert_int_equal(virtio_cread16(rig.vdev, 12), 0xbeef);
+		assert_int_equal(virtio_cread8(rig.vdev, 14), 0x5a);
+		virtio_cwrite32(rig.vdev, 8, 0x01020304);
+		virtio_cwrite8(rig.vdev, 14, 7);
 		assert_int_equal(dev->config_writes, 2);
-		assert_int_equal(virtio_cread32(&rig.vm.vdev, 8), 0x01020304);
-		assert_int_equal(virtio_cread8(&rig.vm.vdev, 14), 7);
+		assert_int_equal(virtio_cread32(rig.vdev, 8), 0x01020304);
+		assert_int_equal(virtio_cread8(rig.vdev, 14), 7);
 		rig_end(&rig);
 	}
 }
@@ -514,7 +514,7 @@ static void a_wide_field_is_never_read_in_two_halves_of_different_age(void **sta
 			changes_left = n;
 			dev->config_read_hook = change_between_halves;
 			value = 1;
-			assert_int_equal(virtio_cread64(&rig.vm.vdev, 0, &value), 0);
+			assert_int_equal(virtio_cread64(rig.vdev, 0, &value), 0);
 			assert_true(value == 0 || value == 0xffffffffffffffffull);
 			rig_end(&rig);
 		}
@@ -541,12 +541,12 @@ static void a_generation_that_never_stands_still_is_given_up(void **state)
 	dev->config_read_hook = count_reads;
 	dev->lies.generation_moves = true;
 	reads = 0;
-	assert_int_equal(virtio_cread64(&rig.vm.vdev, 0, &value), -EAGAIN);
+	assert_int_equal(virtio_cread64(rig.vdev, 0, &value), -EAGAIN);
 	assert_in_range(reads, 2, 64);
-	assert_int_equal(virtio_cread_bytes(&rig.vm.vdev, 0, bytes, 12, 4), -EAGAIN);
+	assert_int_equal(virtio_cread_bytes(rig.vdev, 0, bytes, 12, 4), -EAGAIN);
 	dev->lies.generation_moves = false;
 	dev->lies.generation_moves_n = 5;
-	assert_int_equal(virtio_cread64(&rig.vm.vdev, 0, &value), 0);
+	assert_int_equal(virtio_cread64(rig.vdev, 0, &value), 0);
 	rig_end(&rig);
 }
 
@@ -566,7 +566,7 @@ static void a_legacy_field_that_never_stands_still_is_given_up(void **state)
 	rig_start(&rig, make(1));
 	rig.dev->config_read_hook = change_always;
 	reads = 0;
-	assert_int_equal(virtio_cread64(&rig.vm.vdev, 0, &value), -EAGAIN);
+	assert_int_equal(virtio_cread64(rig.vdev, 0, &value), -EAGAIN);
 	assert_int_equal(value, 7);
 	assert_in_range(reads, 4, 64);
 	rig_end(&rig);
@@ -600,7 +600,7 @@ static void interrupts_before_driver_ok_do_not_reach_the_driver(void **state)
 	seen.in_probe = raise_everything;
 	rig_start(&rig, dev);
 	assert_int_equal(dev->acks, 1);
-	assert_int_equal(rig.vm.vdev.config_changes, 1);
+	assert_int_equal(rig.vdev->config_changes, 1);
 	assert_int_equal(seen.callbacks, 0);
 	assert_ptr_equal(virtqueue_get_buf(seen.vqs[0], &len), &seen);
 	rig_end(&rig);
@@ -615,8 +615,8 @@ static void a_driver_need_not_know_of_config_changes(void **state)
 	rig_start(&rig, make(2));
 	refdev_config_change(rig.dev, 14, &byte, 1);
 	assert_true(refdev_pump());
-	assert_int_equal(rig.vm.vdev.config_changes, 1);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_LIVE);
+	assert_int_equal(rig.vdev->config_changes, 1);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
 	rig_end(&rig);
 	driver.config_changed = test_config_changed;
 }
@@ -631,7 +631,7 @@ static void a_config_change_reaches_the_driver(void **state)
 	refdev_config_change(dev, 14, &byte, 1);
 	assert_true(refdev_pump());
 	assert_int_equal(seen.config_changes, 1);
-	assert_int_equal(rig.vm.vdev.config_changes, 1);
+	assert_int_equal(rig.vdev->config_changes, 1);
 	assert_int_equal(dev->interrupt_status, 0);
 	rig_end(&rig);
 }
@@ -644,16 +644,16 @@ static void a_device_that_needs_a_reset_is_broken_and_its_queues_are_told(void *
 	rig_start(&rig, make(2));
 	refdev_needs_reset(rig.dev);
 	refdev_pump();
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_RECOVERING);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_RECOVERING);
 	refdev_needs_reset(rig.dev); /* once more: heard, but neither said nor passed on again */
 	refdev_pump();
-	assert_int_equal(rig.vm.vdev.config_changes, 2);
+	assert_int_equal(rig.vdev->config_changes, 2);
 	assert_int_equal(seen.config_changes, 0);
 	assert_int_equal(port_host_messages(LOG_ERROR), 1);
 	work_run();
 	assert_int_equal(rig.dev->status, REF_S_FAILED);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
-	assert_int_equal(rig.vm.vdev.error, -EIO);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
+	assert_int_equal(rig.vdev->error, -EIO);
 	assert_true(virtqueue_is_broken(seen.vqs[0]));
 	assert_true(virtqueue_is_broken(seen.vqs[1]));
 	assert_int_equal(seen.callbacks, 2);

@@ -166,9 +166,9 @@ static void the_device_is_named_by_its_address(void **state)
 {
 	(void)state;
 	rig_start(&rig, make(2, 8));
-	assert_string_equal(rig.vm.vdev.config->bus_name(&rig.vm.vdev), "mmio@a000000");
-	assert_int_equal(rig.vm.vdev.id.device, TEST_ID);
-	assert_int_equal(rig.vm.vdev.irq, 48);
+	assert_string_equal(rig.vdev->config->bus_name(rig.vdev), "mmio@a000000");
+	assert_int_equal(rig.vdev->id.device, TEST_ID);
+	assert_int_equal(rig.vdev->irq, 48);
 	assert_int_equal(rig.vm.version, 2);
 	rig_end(&rig);
 }
@@ -177,9 +177,9 @@ static void config_space_beyond_the_block_reads_as_zero(void **state)
 {
 	(void)state;
 	rig_start(&rig, make(2, 8));
-	assert_int_equal(virtio_cread32(&rig.vm.vdev, 0x100), 0);
-	assert_int_equal(virtio_cread8(&rig.vm.vdev, 0xffffffff), 0);
-	virtio_cwrite32(&rig.vm.vdev, 0x100, 1);
+	assert_int_equal(virtio_cread32(rig.vdev, 0x100), 0);
+	assert_int_equal(virtio_cread8(rig.vdev, 0xffffffff), 0);
+	virtio_cwrite32(rig.vdev, 0x100, 1);
 	rig_end(&rig);
 }
 
@@ -192,14 +192,14 @@ static void fields_are_accessed_in_their_width_or_not_at_all(void **state)
 
 	(void)state;
 	rig_start(&rig, make(2, 8));
-	ops = rig.vm.vdev.config;
-	ops->set(&rig.vm.vdev, 4, &value, sizeof(value));
+	ops = rig.vdev->config;
+	ops->set(rig.vdev, 4, &value, sizeof(value));
 	assert_int_equal(rig.dev->config[4], 0xef);
 	assert_int_equal(rig.dev->config[5], 0xbe);
-	assert_int_equal(virtio_cread16(&rig.vm.vdev, 4), 0xbeef);
-	ops->set(&rig.vm.vdev, 0, three, sizeof(three));
+	assert_int_equal(virtio_cread16(rig.vdev, 4), 0xbeef);
+	ops->set(rig.vdev, 0, three, sizeof(three));
 	assert_int_equal(rig.dev->config_writes, 1);
-	ops->get(&rig.vm.vdev, 0, three, sizeof(three));
+	ops->get(rig.vdev, 0, three, sizeof(three));
 	assert_memory_equal(three, "\0\0\0", sizeof(three));
 	rig_end(&rig);
 }
@@ -239,8 +239,8 @@ static void a_queue_that_the_device_does_not_have_is_an_error(void **state)
 		dev->queues[2].size_max = 0;
 		assert_int_equal(rig_probe(&rig, dev), 0);
 		assert_int_equal(find_result, -ENOENT);
-		assert_int_equal(rig.vm.vdev.error, -ENOENT);
-		assert_true(list_empty(&rig.vm.vdev.vqs)); /* all or none */
+		assert_int_equal(rig.vdev->error, -ENOENT);
+		assert_true(list_empty(&rig.vdev->vqs)); /* all or none */
 		assert_false(dev->queues[0].ready);
 		assert_false(dev->queues[1].ready);
 		rig_end(&rig);
@@ -268,7 +268,7 @@ static void a_queue_that_claims_to_be_in_use_is_not_set_up(void **state)
 	(void)state;
 	dev->lies.stuck_ready = true;
 	assert_int_equal(rig_probe(&rig, dev), 0);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
 	dev->lies.stuck_ready = false;
 	rig_end(&rig);
 }
@@ -300,15 +300,15 @@ static void a_ring_beyond_a_legacy_devices_reach_is_refused(void **state)
 	far_ops.free = free_far;
 	virtio_unregister_driver(&driver);
 	assert_int_equal(rig_probe(&rig, dev), 0);
-	rig.vm.vdev.dev.dma_ops = &far_ops;
+	rig.vdev->dev.dma_ops = &far_ops;
 	virtio_register_driver(&driver);
 	assert_int_equal(find_result, -E2BIG);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
-	assert_int_equal(rig.vm.vdev.error, -E2BIG);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
+	assert_int_equal(rig.vdev->error, -E2BIG);
 	assert_true(dev->status & REF_S_FAILED);
 	assert_false(dev->queues[0].ready); /* a number cut off would be another's page */
 	assert_int_equal(port_host_messages(LOG_ERROR), 2);
-	assert_true(list_empty(&rig.vm.vdev.vqs));
+	assert_true(list_empty(&rig.vdev->vqs));
 	assert_int_equal(dma_test_allocations(), 0);
 	rig_end(&rig);
 }
@@ -333,12 +333,9 @@ static void a_smaller_queue_can_be_asked_for(void **state)
 	struct refdev *dev = make(2, 1024);
 
 	(void)state;
-	memset(&rig, 0, sizeof(rig));
-	rig.dev = dev;
-	rig.vm.vdev.max_queue_size = 40;
-	rig.vm.vdev.dev.dma_ops = &dma_test_ops;
-	refdev_connect(dev, virtio_mmio_interrupt, &rig.vm);
-	assert_int_equal(virtio_mmio_probe(&rig.vm, refdev_base(dev), 0, REFDEV_MMIO_SIZE, 1), 0);
+	rig_prepare(&rig, dev);
+	rig.vdev->max_queue_size = 40;
+	assert_int_equal(rig_probe_prepared(&rig), 0);
 	assert_int_equal(virtqueue_get_vring_size(vqs[0]), 32);
 	rig_end(&rig);
 }
@@ -455,7 +452,7 @@ static void an_interrupt_that_never_falls_is_served_so_many_times(void **state)
 	refdev_raise(rig.dev, REF_INT_CONFIG);
 	assert_int_equal(virtio_mmio_interrupt(48, &rig.vm), IRQ_HANDLED);
 	assert_in_range(rig.dev->acks, 2, 16);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_LIVE);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
 	rig.dev->lies.ignore_acks = 0;
 	rig.dev->interrupt_status = 0;
 	/* The interrupt that belongs to the rounds after the first finds nothing: it was ours. */

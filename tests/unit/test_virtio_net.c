@@ -258,7 +258,7 @@ static void added_frames_go_out_with_one_notification(void **state)
 
 	(void)state;
 	start(refdev_net_new(2, ALL_FEATURES));
-	tx = list_entry(rig.vm.vdev.vqs.prev, struct virtqueue, list);
+	tx = list_entry(rig.vdev->vqs.prev, struct virtqueue, list);
 	before = virtqueue_get_stats(tx).notified;
 	assert_int_equal(virtio_net_add(net, frame, 13), -EINVAL);
 	for (unsigned int i = 0; i < 10; i++)

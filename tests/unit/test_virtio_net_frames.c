@@ -85,7 +85,7 @@ static bool all_idle(void)
 
 static struct virtqueue *tx_queue(void)
 {
-	return list_entry(rig.vm.vdev.vqs.prev, struct virtqueue, list);
+	return list_entry(rig.vdev->vqs.prev, struct virtqueue, list);
 }
 
 static struct virtio_net_stats stats(void)
@@ -639,7 +639,7 @@ static void nothing_is_sent_while_a_device_recovers(void **state)
 	refdev_release(rig.dev);
 	refdev_pump();
 	assert_int_equal(virtio_net_reclaim(net), 0); /* which finds it broken */
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_RECOVERING);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_RECOVERING);
 	assert_int_equal(virtio_net_submit(net, list + 1, 1), -ENOSPC);
 	assert_int_equal(virtio_net_reclaim(net), 0);
 	assert_int_equal(virtio_net_lend(net, &lent, 1), 1); /* there are some yet */
@@ -708,7 +708,7 @@ static void a_device_that_fails_too_often_gives_every_frame_back(void **state)
 		assert_int_equal(virtio_net_submit(net, list, 4), 4);
 		ask_for_reset();
 		run_machine();
-		assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
+		assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
 		assert_true(all_idle());
 		assert_int_equal(told_lost, 3);
 		assert_int_equal(frames[3].status, -EIO);
@@ -754,10 +754,10 @@ static void a_device_that_lies_harms_no_frame(void **state)
 			run_machine();
 			/* A lie that is none here, as there is no such batch, or that was told by
 			 * silence, is found out at the latest by who asks. */
-			if (rig.vm.vdev.recoveries == 0 && !all_idle())
+			if (rig.vdev->recoveries == 0 && !all_idle())
 				ask_for_reset();
 			run_machine();
-			assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_LIVE);
+			assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
 			assert_true(all_idle());
 			assert_int_equal(all_told, 8);
 			for (unsigned int i = 8; i < 16; i++)
@@ -783,7 +783,7 @@ static void buffers_are_offered_again_in_batches(void **state)
 	FOR_EACH_DEVICE(kind)
 	{
 		start(kind, 0);
-		rx = list_entry(rig.vm.vdev.vqs.next, struct virtqueue, list);
+		rx = list_entry(rig.vdev->vqs.next, struct virtqueue, list);
 		kicks = virtqueue_get_stats(rx).kicks;
 		for (unsigned int i = 0; i < 300; i++) {
 			assert_true(refdev_net_deliver(rig.dev, frame_60(), 60));

@@ -142,8 +142,8 @@ static void a_device_that_does_not_answer_is_reset(void **state)
 	assert_int_equal(virtio_rng_read(rng, buf, sizeof(buf), NSEC_PER_SEC), -ETIMEDOUT);
 	assert_int_equal(rig.dev->status & REF_S_DRIVER_OK, 0);
 	assert_int_equal(dma_test_mappings(), 0);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_FAILED);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
 	rig_end(&rig);
 }
 

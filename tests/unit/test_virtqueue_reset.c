@@ -68,7 +68,7 @@ static void start(uint64_t features)
 	dev->offered |= features;
 	virtio_register_driver(&driver);
 	assert_int_equal(rig_probe(&rig, dev), 0);
-	assert_int_equal(rig.vm.vdev.state, VIRTIO_STATE_LIVE);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
 	assert_int_equal(dev->accepted & features, features);
 }
 
@@ -187,9 +187,9 @@ static void a_transport_without_queue_reset_is_respected(void **state)
 
 	(void)state;
 	start(formats[0]);
-	ops = *rig.vm.vdev.config;
+	ops = *rig.vdev->config;
 	ops.reset_vq = NULL;
-	rig.vm.vdev.config = &ops;
+	rig.vdev->config = &ops;
 	offer(3);
 	assert_int_equal(virtqueue_reset(vq, recycle), -EOPNOTSUPP);
 	assert_int_equal(virtqueue_resize(vq, 32, recycle), -EOPNOTSUPP);
