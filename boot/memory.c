@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Who owns which address. The image's parts have their own rights and its guard pages none; the
- * rest of RAM is data; devices are mapped when a driver asks. The heap is the larger of the pieces
+ * rest of RAM is data; devices are mapped when a driver asks (ioremap.c). The heap is the larger of the pieces
  * that image and device tree leave of the image's bank. The first two functions run
  * with the MMU off: no unaligned accesses, no C library.
  */
@@ -21,7 +21,7 @@ struct range {
 	uint64_t start, end;
 };
 
-/* All banks, also what lies beyond our address space: ioremap() must not touch them. */
+/* All banks, also what lies beyond our address space: see memory_is_ram(). */
 static struct range banks[BANKS_MAX];
 static unsigned int bank_count;
 
@@ -135,16 +135,10 @@ const struct machine_memory *machine_memory(void)
 	return &memory;
 }
 
-void *ioremap(uint64_t phys, size_t size)
+bool memory_is_ram(uint64_t start, uint64_t end)
 {
-	uint64_t end = phys + size;
-
-	if (!size || end < phys || end > (uint64_t)UINTPTR_MAX - PAGE_SIZE + 1)
-		return NULL;
 	for (unsigned int i = 0; i < bank_count; i++)
-		if (phys < banks[i].end && end > banks[i].start)
-			return NULL;
-	if (mmu_map(phys, end, MMU_DEVICE))
-		return NULL;
-	return (void *)(uintptr_t)phys;
+		if (start < banks[i].end && end > banks[i].start)
+			return true;
+	return false;
 }

@@ -16,4 +16,7 @@ int memory_map_fdt(uintptr_t fdt, size_t *size);
  * give away. Returns 0, -ENOENT (no bank holds the image) or what mmu_map() does. */
 int memory_map_ram(uintptr_t fdt, size_t fdt_size);
 
+/* Whether any of [@start, @end) is RAM, be it mapped or not. After memory_map_ram(). */
+bool memory_is_ram(uint64_t start, uint64_t end);
+
 #endif

@@ -97,82 +97,131 @@ static union descriptor *next_table(union descriptor *entry)
 	return (union descriptor *)(uintptr_t)(entry->value & DESC_ADDRESS);
 }
 
-/* Whether one entry of @level can stand at @start and end by @end. */
-static bool leaf_fits(unsigned int level, uint64_t start, uint64_t end)
+/* What is left of a mapping: the addresses [start, end), which mean those @offset higher (modulo 2^64). */
+struct piece {
+	uint64_t start, end, offset;
+};
+
+/* Whether one entry of @level can stand at the start of @piece and end by its end. */
+static bool leaf_fits(unsigned int level, const struct piece *piece)
 {
 	uint64_t size = BIT_ULL(level_shift(level));
 
-	return level > 0 && !(start & (size - 1)) && end - start >= size;
+	return level > 0 && !((piece->start | piece->offset) & (size - 1)) &&
+	       piece->end - piece->start >= size;
 }
 
-/* Whether the walk for [@start, @end) ends at @entry of @level: as it is, or because it can. */
-static bool is_leaf(const union descriptor *entry, unsigned int level, uint64_t start, uint64_t end)
+/* Whether the walk for @piece ends at @entry of @level: as it is, or because it can. */
+static bool is_leaf(const union descriptor *entry, unsigned int level, const struct piece *piece)
 {
 	if (entry->value & DESC_VALID)
 		return level == LAST_LEVEL || !(entry->value & DESC_TABLE);
-	return leaf_fits(level, start, end);
+	return leaf_fits(level, piece);
 }
 
-/* Walks to the table with the largest piece at @start. Returns its level, or -ENOMEM. */
-static int find_table(uint64_t start, uint64_t end, union descriptor **table)
+/* Walks to the table with the largest entry at the start of @piece. Returns its level, or -ENOMEM. */
+static int find_table(const struct piece *piece, union descriptor **table)
 {
 	unsigned int level = FIRST_LEVEL;
 	union descriptor *entry;
 
 	for (*table = root_table(); *table; level++) {
-		entry = *table + (start >> level_shift(level)) % TABLE_ENTRIES;
-		if (is_leaf(entry, level, start, end))
+		entry = *table + (piece->start >> level_shift(level)) % TABLE_ENTRIES;
+		if (is_leaf(entry, level, piece))
 			return (int)level;
 		*table = next_table(entry);
 	}
 	return -ENOMEM;
 }
 
-/* Maps from @start on as many pieces of one size as lie in one table, and moves @start behind them. */
-static int map_run(uint64_t *start, uint64_t end, uint64_t attributes)
+/* Maps as many entries of one size from the start of @piece on as lie in one table, and takes them off. */
+static int map_run(struct piece *piece, uint64_t attributes)
 {
 	union descriptor *table, *entry;
-	int level = find_table(*start, end, &table);
+	int level = find_table(piece, &table);
 	uint64_t size, leaf;
 
 	if (level < 0)
 		return level;
 	size = BIT_ULL(level_shift((unsigned int)level));
-	entry = table + *start / size % TABLE_ENTRIES;
-	leaf = ALIGN_DOWN(*start, size) | attributes | DESC_VALID |
+	entry = table + piece->start / size % TABLE_ENTRIES;
+	leaf = ALIGN_DOWN(piece->start + piece->offset, size) | attributes | DESC_VALID |
 	       (level == LAST_LEVEL ? DESC_TABLE : 0);
+	piece->start = ALIGN_DOWN(piece->start, size);
 	do {
 		if (!(entry->value & DESC_VALID))
 			write_descriptor(entry, leaf);
 		else if (entry->value != leaf)
 			return -EBUSY;
-		*start = ALIGN_DOWN(*start, size) + size;
+		piece->start += size;
 		leaf += size;
 		entry++;
-	} while (entry < table + TABLE_ENTRIES && *start < end &&
-		 is_leaf(entry, (unsigned int)level, *start, end));
+		/* Pages, which are the most, need no look at what else an entry could be. */
+	} while (entry < table + TABLE_ENTRIES && piece->start < piece->end &&
+		 (level == LAST_LEVEL || is_leaf(entry, (unsigned int)level, piece)));
 	return 0;
 }
 
-int mmu_map(uint64_t start, uint64_t end, enum mmu_type type)
+int mmu_map_at(uint64_t start, uint64_t end, uint64_t phys, enum mmu_type type)
 {
+	struct piece piece = {start, end, phys - start};
 	uint64_t attributes = attributes_of(type);
 	int err = 0;
 
-	if (end < start || end > mmu_limit())
+	if (end < start || end > mmu_limit() || phys > mmu_phys_limit() ||
+	    end - start > mmu_phys_limit() - phys)
 		return -ERANGE;
-	start = ALIGN_DOWN(start, PAGE_SIZE);
-	end = ALIGN_UP(end, PAGE_SIZE);
-	while (!err && start < end)
-		err = map_run(&start, end, attributes);
+	if (piece.offset % PAGE_SIZE)
+		return -EINVAL;
+	piece.start = ALIGN_DOWN(start, PAGE_SIZE);
+	piece.end = ALIGN_UP(end, PAGE_SIZE);
+	while (!err && piece.start < piece.end)
+		err = map_run(&piece, attributes);
 	/* The new entries reach the table walker before the first access through them. */
 	__asm__ volatile("dsb ishst\n\tisb" ::: "memory");
 	return err;
 }
 
+int mmu_map(uint64_t start, uint64_t end, enum mmu_type type)
+{
+	return mmu_map_at(start, end, start, type);
+}
+
+/* Where the entry at @address that is not a table ends; *@valid: whether it maps something. */
+static uint64_t entry_end(uint64_t address, bool *valid)
+{
+	const union descriptor *table = root_table();
+	unsigned int level = FIRST_LEVEL;
+
+	for (;; level++) {
+		const union descriptor *entry =
+			table + (address >> level_shift(level)) % TABLE_ENTRIES;
+		uint64_t size = BIT_ULL(level_shift(level));
+
+		*valid = entry->value & DESC_VALID;
+		if (!*valid || level == LAST_LEVEL || !(entry->value & DESC_TABLE))
+			return ALIGN_DOWN(address, size) + size;
+		table = (const union descriptor *)(uintptr_t)(entry->value & DESC_ADDRESS);
+	}
+}
+
+bool mmu_is_free(uint64_t start, uint64_t end)
+{
+	bool valid = end > mmu_limit();
+
+	while (!valid && start < end)
+		start = entry_end(start, &valid);
+	return !valid;
+}
+
 uint64_t mmu_limit(void)
 {
 	return BIT_ULL(cpu_address_bits());
+}
+
+uint64_t mmu_phys_limit(void)
+{
+	return BIT_ULL(cpu_phys_bits());
 }
 
 uint64_t mmu_root(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The translation tables: one identity map, in the long-descriptor format that LPAE and
+ * The translation tables: an identity map, but for registers that lie where no pointer reaches, in the long-descriptor format that LPAE and
  * VMSAv8-64 share. mmu.c fills the tables, <arch>/cpu.c tells the CPU of them.
  */
 #ifndef BOOT_MMU_H
@@ -28,8 +28,16 @@ enum mmu_type {
  */
 int mmu_map(uint64_t start, uint64_t end, enum mmu_type type);
 
-/* The first address that cannot be mapped. */
+/* The same for addresses that mean others: [@start, @end) is what lies at @phys. -EINVAL: the two differ within
+ * a page. */
+int mmu_map_at(uint64_t start, uint64_t end, uint64_t phys, enum mmu_type type);
+
+/* Whether nothing of [@start, @end) is mapped, and all of it could be. */
+bool mmu_is_free(uint64_t start, uint64_t end);
+
+/* The first address that cannot be mapped, and the first physical one that nothing can be mapped to. */
 uint64_t mmu_limit(void);
+uint64_t mmu_phys_limit(void);
 
 /* The root table, for cpu_mmu_on(), and the end of the tables that are in use. */
 uint64_t mmu_root(void);
@@ -40,8 +48,9 @@ const void *mmu_used_end(void);
 /* Why this CPU cannot use our tables, or NULL. */
 const char *cpu_mmu_missing(void);
 
-/* Bits of physical addresses that can be mapped to themselves. */
+/* Bits of the addresses of our programs, and of physical ones. */
 unsigned int cpu_address_bits(void);
+unsigned int cpu_phys_bits(void);
 
 /* MMU and caches on, with the tables at @root. */
 void cpu_mmu_on(uint64_t root);

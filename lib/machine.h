@@ -9,9 +9,10 @@
 #include "lib/util.h"
 
 /*
- * Maps @size bytes of device registers at @phys as Device-nGnRE, identity mapped, never executable.
- * Returns their address, or NULL where they lie beyond the address space, overlap RAM, or
- * tables have run out. Mapping twice is allowed. Thread context.
+ * Maps @size bytes of device registers at @phys as Device-nGnRE, never executable: to themselves where a
+ * pointer reaches them, else (Armv7 with LPAE, above 4 GiB) to addresses that are free. Returns their address, or
+ * NULL where the CPU cannot reach them, they overlap RAM, or addresses or tables have run out. Mapping
+ * twice is allowed, and gives the same address again where the first mapping holds all of it. Thread context.
  */
 void *ioremap(uint64_t phys, size_t size);
 

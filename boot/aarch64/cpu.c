@@ -46,6 +46,12 @@ unsigned int cpu_address_bits(void)
 	return bits[pa_range()];
 }
 
+/* One identity map. */
+unsigned int cpu_phys_bits(void)
+{
+	return cpu_address_bits();
+}
+
 void cpu_mmu_on(uint64_t root)
 {
 	uint64_t tcr = TCR_T0SZ_48_BITS | TCR_WALK_CACHED | TCR_WALK_INNER | TCR_NO_TTBR1 |

@@ -22,8 +22,9 @@
 
 #define MMFR0_VMSA_LPAE 5u
 
-/* Identity mapped, a 32-bit address space ends here, though LPAE has 40 bits. */
+/* LPAE's tables lead from the one to the other. */
 #define ADDRESS_BITS 32
+#define PHYS_BITS    40
 
 const char *const boot_mode_names[] = {"SVC", "HYP", "SVC (secure)"};
 const unsigned int boot_mode_secure = 2;
@@ -33,12 +34,19 @@ const char *cpu_mmu_missing(void)
 	uint32_t features;
 
 	__asm__("mrc p15, 0, %0, c0, c1, 4" : "=r"(features));
-	return (features & 0xf) < MMFR0_VMSA_LPAE ? "this CPU has no LPAE" : NULL;
+	return (features & 0xf) < MMFR0_VMSA_LPAE
+		       ? "this CPU has no LPAE, which the image needs even with highmem=off"
+		       : NULL;
 }
 
 unsigned int cpu_address_bits(void)
 {
 	return ADDRESS_BITS;
+}
+
+unsigned int cpu_phys_bits(void)
+{
+	return PHYS_BITS;
 }
 
 void cpu_mmu_on(uint64_t root)
