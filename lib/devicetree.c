@@ -30,6 +30,9 @@
 #define PPI_BASE  16u
 #define PPI_COUNT 16u
 
+#define ID_MAP_CELLS \
+	4 /* of an entry of msi-map or iommu-map: first id, phandle, first mapped id, length */
+
 static const void *fdt;
 
 int dt_init(const void *blob)
@@ -161,16 +164,24 @@ static uint64_t read_cells(const fdt32_t *p, unsigned int cells)
 	return value;
 }
 
-/* #address-cells and #size-cells of @bus, as far as we can make numbers of them. */
-static int bus_cells(int bus, unsigned int *address_cells, unsigned int *size_cells)
+int dt_bus_cells(int bus, unsigned int *address_cells, unsigned int *size_cells)
 {
 	int64_t ac = get_cell(bus, DT_ADDRESS_CELLS, ADDRESS_CELLS_DEFAULT);
 	int64_t sc = get_cell(bus, DT_SIZE_CELLS, SIZE_CELLS_DEFAULT);
 
-	if (ac < 1 || ac > 2 || sc < 0 || sc > 2)
+	if (ac < 0 || ac > DT_CELLS_MAX || sc < 0 || sc > DT_CELLS_MAX)
 		return -EINVAL;
 	*address_cells = (unsigned int)ac;
 	*size_cells = (unsigned int)sc;
+	return 0;
+}
+
+/* The same, as far as we can make numbers of them. */
+static int bus_cells(int bus, unsigned int *address_cells, unsigned int *size_cells)
+{
+	if (dt_bus_cells(bus, address_cells, size_cells) || *address_cells < 1 ||
+	    *address_cells > 2 || *size_cells > 2)
+		return -EINVAL;
 	return 0;
 }
 
@@ -198,6 +209,18 @@ static int translate(int bus, int parent, uint64_t *addr)
 	return -EINVAL;
 }
 
+int dt_translate(int bus, uint64_t *addr)
+{
+	for (int depth = 0; bus > 0 && depth < MAX_DEPTH; depth++) {
+		int parent = dt_index_parent(bus);
+
+		if (parent < 0 || translate(bus, parent, addr))
+			return -EINVAL;
+		bus = parent;
+	}
+	return bus == 0 ? 0 : -EINVAL;
+}
+
 int dt_reg(int node, unsigned int index, uint64_t *addr, uint64_t *size)
 {
 	unsigned int ac, sc, count, skip;
@@ -215,14 +238,7 @@ int dt_reg(int node, unsigned int index, uint64_t *addr, uint64_t *size)
 	*addr = read_cells(reg + skip, ac);
 	if (size)
 		*size = read_cells(reg + skip + ac, sc);
-	for (int depth = 0; bus > 0 && depth < MAX_DEPTH; depth++) {
-		int parent = dt_index_parent(bus);
-
-		if (parent < 0 || translate(bus, parent, addr))
-			return -EINVAL;
-		bus = parent;
-	}
-	return bus == 0 ? 0 : -EINVAL;
+	return dt_translate(bus, addr);
 }
 
 /* The interrupt controller of @node: "interrupt-parent" of the node or of the nearest ancestor
@@ -239,9 +255,25 @@ static int interrupt_parent(int node)
 	return -ENOENT;
 }
 
+/* The three cells of a GIC's interrupt specifier. */
+static int gic_interrupt(const fdt32_t *cells, struct dt_irq *irq)
+{
+	unsigned int type = fdt32_ld(cells), number = fdt32_ld(cells + 1);
+
+	if (type == GIC_SPI && number < SPI_COUNT)
+		irq->irq = (int)(number + SPI_BASE);
+	else if (type == GIC_PPI && number < PPI_COUNT)
+		irq->irq = (int)(number + PPI_BASE);
+	else
+		return -EINVAL;
+	/* For private lines the bits above are a mask of CPUs. */
+	irq->trigger = fdt32_ld(cells + 2) & IRQF_TRIGGER_MASK;
+	return 0;
+}
+
 int dt_interrupt(int node, unsigned int index, struct dt_irq *irq)
 {
-	unsigned int count, type, number;
+	unsigned int count;
 	const fdt32_t *cells = get_cells(node, DT_INTERRUPTS, &count);
 	int parent;
 
@@ -252,18 +284,112 @@ int dt_interrupt(int node, unsigned int index, struct dt_irq *irq)
 		return -EINVAL;
 	if (index >= count / GIC_CELLS)
 		return index == 0 ? -EINVAL : -ENOENT;
-	cells += index * GIC_CELLS;
-	type = fdt32_ld(cells);
-	number = fdt32_ld(cells + 1);
-	if (type == GIC_SPI && number < SPI_COUNT)
-		irq->irq = (int)(number + SPI_BASE);
-	else if (type == GIC_PPI && number < PPI_COUNT)
-		irq->irq = (int)(number + PPI_BASE);
-	else
+	return gic_interrupt(cells + index * GIC_CELLS, irq);
+}
+
+int dt_parent(int node)
+{
+	return fdt ? dt_index_parent(node) : -ENOENT;
+}
+
+int dt_by_phandle(uint32_t phandle)
+{
+	return fdt ? dt_index_by_phandle(phandle) : -ENOENT;
+}
+
+int dt_cells(int node, const char *property, struct dt_cells *cells)
+{
+	int len = 0;
+
+	cells->value = fdt ? dt_index_named(node, property, &len) : NULL;
+	cells->count = 0;
+	if (!cells->value)
+		return -ENOENT;
+	if (len % (int)sizeof(fdt32_t))
 		return -EINVAL;
-	/* For private lines the bits above are a mask of CPUs. */
-	irq->trigger = fdt32_ld(cells + 2) & IRQF_TRIGGER_MASK;
+	cells->count = (unsigned int)len / sizeof(fdt32_t);
 	return 0;
+}
+
+uint64_t dt_cells_read(const struct dt_cells *cells, unsigned int index, unsigned int n)
+{
+	if (n > 2 || index > cells->count || n > cells->count - index)
+		return 0;
+	return read_cells((const fdt32_t *)cells->value + index, n);
+}
+
+/* Whether the @n cells from @index on are those of @specifier, as far as @mask goes. */
+static bool cells_match(const struct dt_cells *map, unsigned int index, const uint32_t *specifier,
+			const struct dt_cells *mask, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		uint32_t bits = i < mask->count ? (uint32_t)dt_cells_read(mask, i, 1) : UINT32_MAX;
+
+		if (((uint32_t)dt_cells_read(map, index + i, 1) ^ specifier[i]) & bits)
+			return false;
+	}
+	return true;
+}
+
+/* The size in cells of the parent's half of an entry of an interrupt-map, behind its phandle; *@interrupt: where
+ * in it the interrupt specifier begins. */
+static int map_parent_cells(int parent, unsigned int *interrupt)
+{
+	/* Unlike for a bus, nothing said here means none. */
+	int64_t ac = get_cell(parent, DT_ADDRESS_CELLS, 0);
+	int64_t ic = get_cell(parent, DT_INTERRUPT_CELLS, 0);
+
+	if (ac < 0 || ac > DT_CELLS_MAX || ic < 1 || ic > DT_CELLS_MAX)
+		return -EINVAL;
+	*interrupt = (unsigned int)ac;
+	return (int)(ac + ic);
+}
+
+int dt_map_interrupt(int node, const uint32_t *specifier, unsigned int cells, struct dt_irq *irq)
+{
+	struct dt_cells map, mask;
+
+	if (dt_cells(node, "interrupt-map", &map))
+		return -ENOENT;
+	if (dt_cells(node, "interrupt-map-mask", &mask) == -EINVAL)
+		return -EINVAL;
+	for (unsigned int i = 0; map.count - i > cells;) {
+		int parent = dt_by_phandle((uint32_t)dt_cells_read(&map, i + cells, 1));
+		unsigned int first = i + cells + 1, interrupt;
+		int size = parent >= 0 ? map_parent_cells(parent, &interrupt) : -EINVAL;
+
+		if (size < 0 || (unsigned int)size > map.count - first)
+			return -EINVAL;
+		if (cells_match(&map, i, specifier, &mask, cells)) {
+			if (get_cell(parent, DT_INTERRUPT_CELLS, 0) != GIC_CELLS)
+				return -EINVAL;
+			return gic_interrupt((const fdt32_t *)map.value + first + interrupt, irq);
+		}
+		i = first + (unsigned int)size;
+	}
+	return -ENOENT;
+}
+
+int dt_map_id(int node, const char *map_name, const char *mask_name, uint32_t id, int *target,
+	      uint32_t *mapped)
+{
+	struct dt_cells map;
+	int err = dt_cells(node, map_name, &map);
+
+	if (err)
+		return err;
+	id &= dt_u32(node, mask_name, UINT32_MAX);
+	for (unsigned int i = 0; map.count - i >= ID_MAP_CELLS; i += ID_MAP_CELLS) {
+		uint32_t first = (uint32_t)dt_cells_read(&map, i, 1);
+		uint32_t length = (uint32_t)dt_cells_read(&map, i + 3, 1);
+
+		if (id < first || id - first >= length)
+			continue;
+		*target = dt_by_phandle((uint32_t)dt_cells_read(&map, i + 1, 1));
+		*mapped = (uint32_t)dt_cells_read(&map, i + 2, 1) + (id - first);
+		return *target >= 0 ? 0 : -EINVAL;
+	}
+	return map.count % ID_MAP_CELLS ? -EINVAL : -ENOENT;
 }
 
 const char *dt_string(int node, const char *property)

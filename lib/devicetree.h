@@ -47,6 +47,38 @@ struct dt_irq {
 /* Entry @index of "interrupts" for a GIC parent (three cells). Returns 0, -ENOENT, -EINVAL. */
 int dt_interrupt(int node, unsigned int index, struct dt_irq *irq);
 
+/* --- for buses that the helpers above do not know ------------------------------------------------------------ */
+
+#define DT_CELLS_MAX 4 /* of an address, a size or an interrupt */
+
+int dt_parent(int node);	     /* negative: it is the root */
+int dt_by_phandle(uint32_t phandle); /* negative: there is none */
+
+/* #address-cells and #size-cells of @bus, 0 to DT_CELLS_MAX each. Returns 0 or -EINVAL. */
+int dt_bus_cells(int bus, unsigned int *address_cells, unsigned int *size_cells);
+
+/* Takes *@addr from the address space of the children of @bus to that of the CPU. Returns 0 or -EINVAL. */
+int dt_translate(int bus, uint64_t *addr);
+
+/* A property of 32-bit cells. Returns 0, -ENOENT, or -EINVAL (no whole number of cells). */
+struct dt_cells {
+	const void *value;
+	unsigned int count;
+};
+int dt_cells(int node, const char *property, struct dt_cells *cells);
+
+/* The number made of @n cells (1 or 2) from @index on; 0 where it would go beyond the property. */
+uint64_t dt_cells_read(const struct dt_cells *cells, unsigned int index, unsigned int n);
+
+/* Looks the @cells cells of @specifier (unit address, then interrupt) up in the "interrupt-map" of @node. The controller
+ * that it leads to must be the GIC. Returns 0, -ENOENT (no map, or not in it) or -EINVAL. */
+int dt_map_interrupt(int node, const uint32_t *specifier, unsigned int cells, struct dt_irq *irq);
+
+/* Looks @id up in @map_name ("msi-map", "iommu-map") of @node, through the mask in @mask_name: which node serves it,
+ * and as what. Returns 0, -ENOENT (no map, or not in it) or -EINVAL. */
+int dt_map_id(int node, const char *map_name, const char *mask_name, uint32_t id, int *target,
+	      uint32_t *mapped);
+
 /* A string or a 32-bit property; NULL / @fallback where it is absent or malformed. */
 const char *dt_string(int node, const char *property);
 uint32_t dt_u32(int node, const char *property, uint32_t fallback);
