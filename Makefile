@@ -86,6 +86,7 @@ image_objects  = $(patsubst %,$(B)/$(1)/obj/%.o,$(basename $(call image_sources,
 # The same sources for unit tests on the host, without what needs the bare machine.
 BARE_ONLY    := $(wildcard lib/snprintf.c lib/arch/*/*.c)
 HOST_SHIPPED := $(sort $(filter-out $(BARE_ONLY),$(wildcard lib/*.c virtio/*.c drivers/virtio/*.c \
+	drivers/pci/*.c drivers/irqchip/gic_[ilmc]*.c drivers/irqchip/gic_v2m.c \
 	$(patsubst %,apps/shell/%.c,parse lineedit inet netclient hexdump))))
 HOST_SUPPORT := $(wildcard tests/unit/port_host.c tests/unit/vq_model.c tests/unit/recovery_rig.c \
 	tests/device/*.c)
@@ -207,8 +208,9 @@ $(B)/host/obj/%.o: %.c Makefile | deps
 	@echo "  CC      host $<"
 	@$(HOST_CC) $(HOST_CFLAGS) $(SANITIZE) -MMD -MP -c $< -o $@
 
-# An archive: a test gets those files that it needs, and may bring its own of the others.
-$(B)/host/libvireo.a: $(patsubst %.c,$(B)/host/obj/%.o,$(HOST_SHIPPED) $(HOST_SUPPORT))
+# An archive: a test gets those files that it needs, and may bring its own of the others; so may a simulation, which is why
+# these come first.
+$(B)/host/libvireo.a: $(patsubst %.c,$(B)/host/obj/%.o,$(HOST_SUPPORT) $(HOST_SHIPPED))
 	@rm -f $@
 	@ar rcsD $@ $^
 
@@ -267,7 +269,7 @@ FUZZ_CC      ?= clang-14
 FUZZ_CFLAGS  := $(HOST_CFLAGS) -Wno-bitwise-instead-of-logical \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FUZZ_TARGETS := $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
-FUZZ_SHIPPED := $(filter lib/% virtio/% drivers/virtio/%,$(HOST_SHIPPED))
+FUZZ_SHIPPED := $(filter lib/% virtio/% drivers/virtio/% drivers/pci/%,$(HOST_SHIPPED))
 FUZZ_SUPPORT := $(filter-out tests/fuzz/fuzz_%.c,$(wildcard tests/fuzz/*.c)) $(HOST_SUPPORT)
 # The drivers give memory up on purpose where a device does not answer: see tests/fuzz/fuzz.c.
 FUZZ_WRAP    := -Wl,--wrap=port_alloc -Wl,--wrap=port_free
@@ -279,7 +281,7 @@ $(B)/fuzz/obj/%.o: %.c Makefile | deps
 	@echo "  CC      fuzz $<"
 	@$(FUZZ_CC) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/fuzz/libvireo.a: $(patsubst %.c,$(B)/fuzz/obj/%.o,$(FUZZ_SHIPPED) $(FUZZ_SUPPORT))
+$(B)/fuzz/libvireo.a: $(patsubst %.c,$(B)/fuzz/obj/%.o,$(FUZZ_SUPPORT) $(FUZZ_SHIPPED))
 	@rm -f $@
 	@ar rcsD $@ $^
 
@@ -335,7 +337,7 @@ $(B)/coverage/obj/%.o: %.c Makefile | deps
 	@rm -f $(@:.o=.gcda)
 	@$(HOST_CC) $(COVERAGE_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/coverage/libvireo.a: $(patsubst %.c,$(B)/coverage/obj/%.o,$(HOST_SHIPPED) $(HOST_SUPPORT))
+$(B)/coverage/libvireo.a: $(patsubst %.c,$(B)/coverage/obj/%.o,$(HOST_SUPPORT) $(HOST_SHIPPED))
 	@rm -f $@
 	@ar rcsD $@ $^
 
@@ -498,7 +500,7 @@ check-cppcheck: | deps
 
 # gcc's path-sensitive analysis and clang-tidy look at what shows itself on the host too. Which tables
 # a queue has depends on its features, which gcc 12 cannot know: it sees NULL where there is none.
-ANALYZED := $(filter virtio/% drivers/virtio/% lib/% apps/%,$(HOST_SHIPPED))
+ANALYZED := $(filter virtio/% drivers/% lib/% apps/%,$(HOST_SHIPPED))
 check-analyzer: $(patsubst %.c,$(B)/analyzer/%.ok,$(ANALYZED))
 $(B)/analyzer/%.ok: %.c Makefile | deps
 	@mkdir -p $(@D)

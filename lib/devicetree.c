@@ -348,9 +348,10 @@ static int map_parent_cells(int parent, unsigned int *interrupt)
 int dt_map_interrupt(int node, const uint32_t *specifier, unsigned int cells, struct dt_irq *irq)
 {
 	struct dt_cells map, mask;
+	int err = dt_cells(node, "interrupt-map", &map);
 
-	if (dt_cells(node, "interrupt-map", &map))
-		return -ENOENT;
+	if (err)
+		return err;
 	if (dt_cells(node, "interrupt-map-mask", &mask) == -EINVAL)
 		return -EINVAL;
 	for (unsigned int i = 0; map.count - i > cells;) {

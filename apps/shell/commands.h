@@ -17,6 +17,7 @@ extern const struct command basic_commands[];
 extern const struct command system_commands[];
 extern const struct command irq_commands[];
 extern const struct command virtio_commands[];
+extern const struct command pci_commands[];
 extern const struct command blk_commands[];
 extern const struct command net_commands[];
 extern const struct command rng_commands[];

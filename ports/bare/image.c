@@ -7,6 +7,7 @@
 #include <arch/cpu.h>
 #include "boot/boot.h"
 #include "drivers/irqchip/gic.h"
+#include "drivers/pci/pci.h"
 #include "drivers/serial/pl011.h"
 #include "drivers/timer/arch_timer.h"
 #include "drivers/virtio/virtio_blk.h"
@@ -63,6 +64,7 @@ int image_main(void)
 	virtio_net_init();
 	virtio_console_init();
 	virtio_rng_init();
+	(void)pci_init(); /* has said what is wrong; what works is there */
 	if (dma_usable)
 		bare_virtio_mmio_probe();
 	machine_set_mark(MACHINE_MARK_DEVICES);
