@@ -23,4 +23,8 @@ int __must_check set_memory_encrypted(void *addr, size_t size);
 /* Bytes that are shared now. */
 size_t memory_shared_bytes(void);
 
+/* Calls @visit for each range that is shared, until it returns other than 0. Returns that, or 0. Thread
+ * context. */
+int memory_shared_visit(int (*visit)(void *addr, size_t size, void *arg), void *arg);
+
 #endif

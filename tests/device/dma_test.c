@@ -28,6 +28,7 @@ static unsigned int next_slot, mappings, allocations, fail_map_in;
 static unsigned long total_mappings;
 static bool (*alloc_hook)(void);
 static bool (*physical)(const void *addr, size_t len);
+static void *(*translation)(uint64_t addr, size_t len, bool write);
 static bool direct;
 
 static struct slot *slot_take(enum slot_kind kind, void *cpu, size_t size)
@@ -205,6 +206,8 @@ void *dma_test_access(uint64_t addr, size_t len, bool write)
 
 	if (direct)
 		return (void *)(uintptr_t)addr;
+	if (translation)
+		return translation(addr, len, write);
 	slot = slot_find(addr);
 	if (!slot && physical && physical((void *)(uintptr_t)addr, len))
 		return (void *)(uintptr_t)addr;
@@ -225,6 +228,11 @@ void *dma_test_access(uint64_t addr, size_t len, bool write)
 void dma_test_set_physical(bool (*reachable)(const void *addr, size_t len))
 {
 	physical = reachable;
+}
+
+void dma_test_set_translation(void *(*translate)(uint64_t addr, size_t len, bool write))
+{
+	translation = translate;
 }
 
 unsigned int dma_test_mappings(void)
@@ -272,4 +280,5 @@ void dma_test_reset(void)
 	fail_map_in = 0;
 	direct = false;
 	physical = NULL;
+	translation = NULL;
 }

@@ -39,6 +39,10 @@ void dma_test_set_alloc_hook(bool (*hook)(void));
  * backends than this one; until the reset. */
 void dma_test_set_physical(bool (*reachable)(const void *addr, size_t len));
 
+/* Other backends' addresses: @translate says where in our memory they are, or NULL after a fault. Until the
+ * reset. */
+void dma_test_set_translation(void *(*translate)(uint64_t addr, size_t len, bool write));
+
 /* Records a violation for each leak, and forgets everything. */
 void dma_test_reset(void);
 

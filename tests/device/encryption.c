@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Shared ranges are few: an array of them is enough. */
 #include <errno.h>
+#include "lib/iommu.h"
 #include "tests/device/encryption.h"
 #include "tests/device/violation.h"
 
@@ -48,6 +49,8 @@ int set_memory_decrypted(void *addr, size_t size)
 		    ranges[i].addr < (char *)addr + size)
 			violation("encryption: %p is shared already", addr);
 	}
+	if (iommu_share((uintptr_t)addr, size))
+		return -EIO;
 	ranges[count].addr = addr;
 	ranges[count++].size = size;
 	scramble(addr, size);
@@ -61,6 +64,8 @@ int set_memory_encrypted(void *addr, size_t size)
 	for (unsigned int i = 0; i < count; i++) {
 		if (ranges[i].addr != addr || ranges[i].size != size)
 			continue;
+		if (iommu_unshare((uintptr_t)addr, size))
+			return -EIO;
 		ranges[i] = ranges[--count];
 		scramble(addr, size);
 		return 0;
@@ -76,6 +81,15 @@ size_t memory_shared_bytes(void)
 	for (unsigned int i = 0; i < count; i++)
 		bytes += ranges[i].size;
 	return bytes;
+}
+
+int memory_shared_visit(int (*visit)(void *addr, size_t size, void *arg), void *arg)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; i < count && !err; i++)
+		err = visit(ranges[i].addr, ranges[i].size, arg);
+	return err;
 }
 
 unsigned int encryption_calls(void)

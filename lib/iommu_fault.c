@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Faults: counted for their device, printed, and handed on. A device that strays does so thousands of
+ * times a second, so only some a second are printed; the rest is a number in the next message.
+ */
+#include "lib/iommu.h"
+#include "lib/iommu_private.h"
+#include "lib/log.h"
+#include "lib/timer.h"
+
+#define PRINTED_A_SECOND 8u
+
+static void (*fault_handler)(struct device *dev, const struct iommu_fault *fault);
+static uint64_t second_ends; /* of clock_ns() */
+static unsigned int printed;
+static unsigned long not_printed;
+
+const char *iommu_fault_name(enum iommu_fault_kind kind)
+{
+	static const char *const names[] = {
+		[IOMMU_FAULT_UNMAPPED] = "unmapped",
+		[IOMMU_FAULT_PERMISSION] = "permission",
+		[IOMMU_FAULT_STREAM] = "not attached",
+		[IOMMU_FAULT_OTHER] = "configuration",
+	};
+
+	return (unsigned int)kind < ARRAY_SIZE(names) ? names[kind] : "unknown";
+}
+
+static bool may_print(void)
+{
+	uint64_t now = clock_ns();
+
+	if (now >= second_ends) {
+		second_ends = now + NSEC_PER_SEC;
+		if (not_printed)
+			log_error("iommu: %lu more faults were not printed", not_printed);
+		printed = 0;
+		not_printed = 0;
+	}
+	if (printed == PRINTED_A_SECOND) {
+		not_printed++;
+		return false;
+	}
+	printed++;
+	return true;
+}
+
+static void print(const struct iommu *iommu, const struct iommu_fault *fault,
+		  const struct device *dev)
+{
+	const char *name = dev ? dev->name : "no device of ours";
+
+	if (fault->addr_valid)
+		log_error("%s: fault: stream 0x%x (%s) %s 0x%llx: %s (%s)", iommu->name,
+			  (unsigned int)fault->id, name, fault->write ? "writes" : "reads",
+			  (unsigned long long)fault->addr, iommu_fault_name(fault->kind),
+			  fault->what);
+	else
+		log_error("%s: fault: stream 0x%x (%s): %s (%s)", iommu->name,
+			  (unsigned int)fault->id, name, iommu_fault_name(fault->kind),
+			  fault->what);
+}
+
+void iommu_report_fault(struct iommu *iommu, const struct iommu_fault *fault)
+{
+	struct iommu_stream *stream = iommu_stream_by_id(iommu, fault->id);
+	struct device *dev = stream ? stream->dev : NULL;
+
+	iommu->faults++;
+	if (stream)
+		stream->faults++;
+	if (may_print())
+		print(iommu, fault, dev);
+	if (fault_handler)
+		fault_handler(dev, fault);
+}
+
+void iommu_set_fault_handler(void (*handler)(struct device *dev, const struct iommu_fault *fault))
+{
+	fault_handler = handler;
+}
+
+unsigned long iommu_faults_of(const struct device *dev)
+{
+	const struct iommu_stream *stream = dev ? iommu_stream_of(dev) : NULL;
+
+	return stream ? stream->faults : 0;
+}
