@@ -2,9 +2,9 @@
 """Fixtures of the QEMU tests: the platforms, a laboratory that starts machines, disks.
 
 Every test runs with QEMU's own kind of ring (split, event index, indirect tables) on all platforms
-that its fixture names. Those marked `rings` run once more for each other kind, on modern
-transports: tests of `platform` with both architectures, others with one, in turn. With --all-variants
-it is every kind with every platform.
+that its fixture names. Those marked `rings` run once more for each other kind, on modern virtio-mmio, and
+for each way to sit on PCI: tests of `platform` with both architectures, others with one, in turn. With
+--all-variants it is every kind with every platform.
 """
 import dataclasses
 import contextlib
@@ -16,7 +16,7 @@ import zlib
 import pytest
 
 import host
-from machine import BUILD, Channel, Machine, Platform, Ring, Terminal, image_path
+from machine import BUILD, Channel, Machine, Pci, Platform, Ring, Terminal, image_path
 
 PLATFORMS = [Platform(arch, transport, gic) for arch, transport, gic in
              itertools.product(("arm", "aarch64"), ("modern", "legacy"), (2, 3))]
@@ -44,6 +44,25 @@ RINGS = [
     Ring("packed-swiotlb", packed=True, dma="swiotlb"),
 ]
 
+# On PCI, each with the properties of one platform; what is not said is as QEMU has it. Both interfaces, all kinds of
+# interrupts (GICv2m with version 2, the ITS with 3), both ring formats, bounced and direct.
+PACKED = Ring("packed", packed=True)
+BOUNCED = Ring("swiotlb", dma="swiotlb")
+BUSES = [
+    {"pci": Pci("pci"), "gic": 2},
+    {"pci": Pci("pci"), "gic": 3},
+    {"pci": Pci("pci"), "gic": 3, "ring": PACKED},
+    {"pci": Pci("pci-intx", vectors=0), "gic": 2, "ring": PACKED},
+    {"pci": Pci("pci-intx", vectors=0), "gic": 3},
+    {"pci": Pci("pci-1vector", vectors=1), "gic": 3},
+    {"pci": Pci("pci-2vectors", vectors=2), "gic": 2, "ring": BOUNCED},
+    {"pci": Pci("pci-transitional", transitional=True), "gic": 3},
+    {"pci": Pci("pci-legacy", transitional=True, legacy=True), "gic": 2},
+    {"pci": Pci("pci-legacy-intx", transitional=True, legacy=True, vectors=0), "gic": 3},
+    {"pci": Pci("pci-port", port=True), "gic": 3, "ring": BOUNCED},
+    {"pci": Pci("pci-port-intx", port=True, vectors=0), "gic": 2},
+]
+
 
 def pytest_sessionstart():
     missing = [str(image_path(arch, kind)) for arch in ("arm", "aarch64")
@@ -58,22 +77,23 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "rings(*names): runs with these kinds of ring too, or all")
+    config.addinivalue_line("markers", "rings(*names): runs with these kinds of ring too, or all and on PCI")
     config.addinivalue_line("markers", "one_ring: does not, although its module does")
 
 
-def other_rings(fixture, test, names, every):
-    """The platforms for the rings that are not QEMU's own."""
+def other_platforms(fixture, test, names, every):
+    """The platforms for rings and buses that are not QEMU's own."""
     assert set(names) <= {ring.name for ring in RINGS}
-    rings = [ring for ring in RINGS if ring.name in names or not names]
+    kinds = [{"ring": ring} for ring in RINGS if ring.name in names or not names]
+    kinds += [] if names else BUSES
     if every:
-        return [dataclasses.replace(platform, ring=ring) for ring in rings
-                for platform in FIXTURES[fixture]]
+        return [dataclasses.replace(platform, **kind) for kind in kinds
+                for platform in (ARCHES if "pci" in kind else FIXTURES[fixture])]
     if fixture == "platform":
-        return [dataclasses.replace(platform, ring=ring) for ring in rings for platform in ARCHES]
+        return [dataclasses.replace(platform, **kind) for kind in kinds for platform in ARCHES]
     first = zlib.crc32(test.encode())  # the same in each worker
-    return [dataclasses.replace(ARCHES[(first + number) % 2], ring=ring)
-            for number, ring in enumerate(rings)]
+    return [dataclasses.replace(ARCHES[(first + number) % 2], **kind)
+            for number, kind in enumerate(kinds)]
 
 
 def pytest_generate_tests(metafunc):
@@ -86,8 +106,8 @@ def pytest_generate_tests(metafunc):
         if fixture not in metafunc.fixturenames or fixture in own:
             continue
         if mark:
-            platforms = platforms + other_rings(fixture, metafunc.definition.name, mark.args,
-                                                metafunc.config.getoption("all_variants"))
+            platforms = platforms + other_platforms(fixture, metafunc.definition.name, mark.args,
+                                                    metafunc.config.getoption("all_variants"))
         metafunc.parametrize(fixture, platforms, indirect=True, ids=str)
 
 
@@ -109,17 +129,20 @@ def arch(request):
     return request.param
 
 
-def check_rings(machine):
-    """That the devices have the rings that the platform says, so that no test passes with others."""
-    legacy, ring = machine.platform.legacy, machine.platform.ring
+def check_devices(machine):
+    """That the devices sit where the platform says and have the rings that it says, so that no test
+    passes with others."""
+    legacy, ring, pci = machine.platform.legacy, machine.platform.ring, machine.platform.pci
     text = machine.run("lsdev")
     devices = [device for device in host.parse_lsdev(text) if device["driver"] != "-"] \
         if text != "no devices\n" else []
     if devices:
         assert bool(host.pool_counts(machine)) == (ring.dma == "swiotlb")
     for device in devices:
-        expected = (ring.size(legacy), ring.form(legacy))
-        assert set(device["queues"].values()) == {expected}, text
+        assert device["bus"].startswith("pci@" if pci else "mmio@"), text
+        assert {form for _, form in device["queues"].values()} == {ring.form(legacy)}, text
+        if not pci:  # there QEMU gives each type of device a size of its own
+            assert {size for size, _ in device["queues"].values()} == {ring.size(legacy)}, text
         assert device["features"] & {"RING_PACKED", "EVENT_IDX", "INDIRECT_DESC"} == \
             ring.features(legacy), text
         assert ("VERSION_1" in device["features"]) == (not legacy), text
@@ -154,8 +177,8 @@ class Lab:
         """A machine whose shell waits for a command. What it printed is in @boot_text."""
         machine = self.start(platform, *args, **options)
         machine.boot_text = machine.serial.prompt()
-        if platform.ring != Ring():
-            check_rings(machine)
+        if platform.ring != Ring() or platform.pci:
+            check_devices(machine)
         return machine
 
     def file(self, name, data):

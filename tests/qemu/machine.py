@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import queue
+import re
 import select
 import shlex
 import socket
@@ -75,20 +76,57 @@ class Ring:
 
 
 @dataclasses.dataclass(frozen=True)
+class Pci:
+    """How devices sit on PCI Express: what QEMU offers, and boot options of ours."""
+    name: str
+    transitional: bool = False  # has the legacy interface, too
+    legacy: bool = False        # boot option virtio_pci=legacy: driven through that
+    vectors: int | None = None  # of MSI-X; None: QEMU's choice, 0: the wired line
+    port: bool = False          # each device behind a pcie-root-port of its own
+
+    def device(self, name, number):
+        """The words for "virtio-NAME-device,...", the machine's @number-th device."""
+        kind, *properties = name.split(",")
+        properties.append(f"disable-legacy={'off' if self.transitional else 'on'}")
+        if self.vectors is not None:
+            properties.append(f"vectors={self.vectors}")
+        ahead = []
+        if self.port:
+            ahead = [f"pcie-root-port,id=port{number},chassis={number + 1}", "-device"]
+            properties.append(f"bus=port{number}")
+        return ahead + [",".join([kind.removesuffix("-device") + "-pci", *properties])]
+
+
+@dataclasses.dataclass(frozen=True)
 class Platform:
     """What the core tests run on: each combination of these."""
     arch: str = "arm"
     transport: str = "modern"  # virtio-mmio's interface: modern or legacy
     gic: int = 2
     ring: Ring = Ring()
+    pci: Pci | None = None  # devices on PCI instead of virtio-mmio
 
     def __str__(self):
-        name = f"{self.arch}-{self.transport}-gicv{self.gic}"
+        name = f"{self.arch}-{self.pci.name if self.pci else self.transport}-gicv{self.gic}"
         return name if self.ring == Ring() else f"{name}-{self.ring.name}"
 
     @property
     def legacy(self):
-        return self.transport == "legacy"
+        return self.pci.legacy if self.pci else self.transport == "legacy"
+
+    def devices(self, args):
+        """The command line @args, which names devices as they are called on virtio-mmio."""
+        if not self.pci:
+            return args
+        words = []
+        for number, arg in enumerate(args):
+            is_device = re.match(r"virtio-\w+-device(,|$)", arg)
+            words += self.pci.device(arg, number) if is_device else [arg]
+        return words
+
+    def boot_options(self):
+        return self.ring.boot_options() + \
+            (["virtio_pci=legacy"] if self.pci and self.pci.legacy else [])
 
     @property
     def form(self):
@@ -345,10 +383,10 @@ class Machine:
         if semihosting:
             self.command_line += ["-semihosting-config", "enable=on,target=native"]
         self.command_line += platform.ring.qemu_options()
-        arguments = platform.ring.boot_options() + ([] if append is None else [append])
+        arguments = platform.boot_options() + ([] if append is None else [append])
         if arguments:
             self.command_line += ["-append", "; ".join(arguments)]
-        self.command_line += [str(arg) for arg in args]
+        self.command_line += platform.devices([str(arg) for arg in args])
         self._errors = tempfile.TemporaryFile()
         stdio = [channel for channel in self.channels if isinstance(channel, Stdio)]
         self._process = subprocess.Popen(
