@@ -4,5 +4,5 @@
 
 const struct command *const command_tables[] = {
 	basic_commands, system_commands, irq_commands, virtio_commands, pci_commands, blk_commands,
-	net_commands, rng_commands, con_commands, bench_commands, NULL,
+	net_commands,	rng_commands,	 con_commands, bench_commands,	NULL,
 };

@@ -126,6 +126,7 @@ static void give_address(const struct layout *layout, const struct request *requ
 	bar->phys = layout->host->phys[layout->space] +
 		    (start - layout->host->root.windows[layout->space].start);
 	bar->assigned = true;
+	pci_write_bar(request->fn, request->index);
 }
 
 /* Those of one alignment, *@align. */

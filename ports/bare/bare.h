@@ -42,8 +42,20 @@ int bare_dma_init(void);
 /* Gives @dev the DMA backend that was chosen. */
 void bare_dma_setup(struct device *dev);
 
+/* Reads the boot options queue-size= and virtio_pci=. Before any device is probed. */
+void bare_virtio_options_init(void);
+
+/* Of every queue; 0: the transport's default. */
+unsigned int bare_max_queue_size(void);
+
+/* Whether a PCI device with both interfaces is to be driven through the legacy one. */
+bool bare_legacy_pci(void);
+
 /* Probes every "virtio,mmio" node of the device tree. Drivers are known already. Once. */
 void bare_virtio_mmio_probe(void);
+
+/* Probes every virtio device of pci_functions(). Drivers are known already. Once. */
+void bare_virtio_pci_probe(void);
 
 /* The image's program; what it returns is the exit status. */
 int main(void);

@@ -64,9 +64,12 @@ int image_main(void)
 	virtio_net_init();
 	virtio_console_init();
 	virtio_rng_init();
+	bare_virtio_options_init();
 	(void)pci_init(); /* has said what is wrong; what works is there */
-	if (dma_usable)
+	if (dma_usable) {
 		bare_virtio_mmio_probe();
+		bare_virtio_pci_probe();
+	}
 	machine_set_mark(MACHINE_MARK_DEVICES);
 	return main();
 }

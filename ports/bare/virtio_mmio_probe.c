@@ -4,14 +4,12 @@
  * from the highest address down, in the order of the -device options, so that is the order in
  * which we probe: devices are then counted as the user wrote them down.
  */
-#include "lib/bootargs.h"
 #include "lib/devicetree.h"
 #include "lib/irq.h"
 #include "lib/machine.h"
 #include "ports/bare/bare.h"
 #include "virtio/port.h"
 #include "virtio/virtio_mmio.h"
-#include "virtio/wire/ring.h"
 
 #define SLOTS_MAX 64u /* QEMU has 32 */
 
@@ -22,30 +20,6 @@ struct slot {
 
 static struct slot slots[SLOTS_MAX];
 static unsigned int slot_count;
-static unsigned int max_queue_size; /* of every queue; 0: the transport's default */
-
-/* @text as a number from 1 to VRING_SIZE_MAX, or 0. */
-static unsigned int parse_queue_size(const char *text)
-{
-	unsigned int size = 0;
-
-	for (; *text >= '0' && *text <= '9' && size <= VRING_SIZE_MAX; text++)
-		size = size * 10 + (unsigned int)(*text - '0');
-	return *text == '\0' && size <= VRING_SIZE_MAX ? size : 0;
-}
-
-/* queue-size=N: for tests of small and large rings, or to save memory. */
-static void read_queue_size_option(void)
-{
-	const char *text = bootargs_option("queue-size");
-
-	if (!text)
-		return;
-	max_queue_size = parse_queue_size(text);
-	if (max_queue_size == 0)
-		port_log(LOG_ERROR, "boot option queue-size=%s: not 1 to %u, using %u", text,
-			 VRING_SIZE_MAX, VIRTIO_QUEUE_SIZE);
-}
 
 /* Keeps the slots sorted by address, the highest first. */
 static void insert_slot(const struct slot *slot)
@@ -104,7 +78,7 @@ static int probe_device(struct virtio_mmio_device *vm, void *base, const struct 
 	vm->base = base;
 	vm->size = (size_t)slot->size;
 	bare_dma_setup(&vm->vdev.dev);
-	vm->vdev.max_queue_size = max_queue_size;
+	vm->vdev.max_queue_size = bare_max_queue_size();
 	err = request_irq(slot->irq.irq, virtio_mmio_interrupt, slot->irq.trigger | IRQF_SHARED,
 			  vm->bus_name, vm);
 	if (err)
@@ -139,7 +113,6 @@ static void probe_slot(const struct slot *slot)
 
 void bare_virtio_mmio_probe(void)
 {
-	read_queue_size_option();
 	collect_slots();
 	for (unsigned int i = 0; i < slot_count; i++)
 		probe_slot(&slots[i]);

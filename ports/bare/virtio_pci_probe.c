@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Every PCI function that calls itself a virtio device gets a transport here: what virtio/ asks of a
+ * function (virtio_pci_ops) is what drivers/pci has. Devices are probed in the order of enumeration, after
+ * those of virtio-mmio, so that adding one to a slot further on renumbers none before it.
+ */
+#include <errno.h>
+#include "drivers/pci/pci.h"
+#include "lib/irq.h"
+#include "ports/bare/bare.h"
+#include "virtio/port.h"
+#include "virtio/virtio_pci.h"
+
+/* More are not taken for one device: queues share beyond that. The GIC of a small machine has 64 lines
+ * for messages. */
+#define VECTORS_MAX 16u
+
+struct bare_pci_device {
+	struct virtio_pci_device vp;
+	struct pci_function *fn;
+	int irqs[VECTORS_MAX]; /* of the vectors that are enabled */
+	unsigned int vectors;
+};
+
+/* --- what the transport asks of the function --------------------------------------------- */
+
+static uint32_t read_config(void *arg, unsigned int offset, unsigned int width)
+{
+	const struct pci_function *fn = ((struct bare_pci_device *)arg)->fn;
+
+	switch (width) {
+	case 1:
+		return pci_read8(fn, offset);
+	case 2:
+		return pci_read16(fn, offset);
+	default:
+		return pci_read32(fn, offset);
+	}
+}
+
+static void write_config(void *arg, unsigned int offset, unsigned int width, uint32_t value)
+{
+	const struct pci_function *fn = ((struct bare_pci_device *)arg)->fn;
+
+	switch (width) {
+	case 1:
+		pci_write8(fn, offset, (uint8_t)value);
+		break;
+	case 2:
+		pci_write16(fn, offset, (uint16_t)value);
+		break;
+	default:
+		pci_write32(fn, offset, value);
+		break;
+	}
+}
+
+static void *map_bar(void *arg, unsigned int bar, uint64_t offset, uint64_t length)
+{
+	return pci_map(((struct bare_pci_device *)arg)->fn, bar, offset, length);
+}
+
+static unsigned int count_vectors(void *arg)
+{
+	struct pci_function *fn = ((struct bare_pci_device *)arg)->fn;
+
+	return fn->msi ? MIN(pci_msix_count(fn), VECTORS_MAX) : 0;
+}
+
+static int enable_vectors(void *arg, unsigned int count)
+{
+	struct bare_pci_device *dev = arg;
+	int err;
+
+	if (count > VECTORS_MAX)
+		return -EINVAL;
+	err = pci_msix_enable(dev->fn, count, dev->irqs);
+	dev->vectors = err ? 0 : count;
+	return err;
+}
+
+static void disable_vectors(void *arg)
+{
+	struct bare_pci_device *dev = arg;
+
+	pci_msix_disable(dev->fn);
+	dev->vectors = 0;
+}
+
+/* A vector is a line of its own; the wired line is one of four that all functions share. */
+static int route(void *arg, int vector, irq_handler_t handler, const char *name, void *dev_id)
+{
+	struct bare_pci_device *dev = arg;
+	int irq = vector < 0 ? dev->fn->intx.irq : dev->irqs[vector];
+	unsigned int flags = vector < 0 ? dev->fn->intx.trigger | IRQF_SHARED : IRQF_SHARED;
+	int err = irq < 0 ? -ENODEV : request_irq(irq, handler, flags, name, dev_id);
+
+	return err ? err : irq;
+}
+
+static void unroute(void *arg, int vector, void *dev_id)
+{
+	struct bare_pci_device *dev = arg;
+
+	free_irq(vector < 0 ? dev->fn->intx.irq : dev->irqs[vector], dev_id);
+}
+
+static const struct virtio_pci_ops ops = {
+	.config_read = read_config,
+	.config_write = write_config,
+	.map = map_bar,
+	.vectors = count_vectors,
+	.enable_vectors = enable_vectors,
+	.disable_vectors = disable_vectors,
+	.request_irq = route,
+	.free_irq = unroute,
+};
+
+/* --- probing ---------------------------------------------------------------------------------- */
+
+static void probe(struct pci_function *fn)
+{
+	struct bare_pci_device *dev = port_alloc(sizeof(*dev));
+	int err = -ENOMEM;
+
+	if (dev) {
+		dev->fn = fn;
+		dev->vp.vdev.max_queue_size = bare_max_queue_size();
+		bare_dma_setup(&dev->vp.vdev.dev);
+		err = 0;
+	}
+	if (!err) {
+		pci_enable(fn, true, true, true);
+		err = virtio_pci_probe(&dev->vp, &ops, dev, fn->name, bare_legacy_pci());
+	}
+	if (err) {
+		port_log(LOG_WARNING, "%s: virtio device not usable (%d)", fn->name, err);
+		port_free(dev);
+		return;
+	}
+	fn->priv = dev;
+}
+
+void bare_virtio_pci_probe(void)
+{
+	struct pci_function *fn;
+
+	pci_for_each_function (fn)
+		if (virtio_pci_is_virtio(fn->vendor, fn->device))
+			probe(fn);
+}
