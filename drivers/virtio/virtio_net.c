@@ -22,11 +22,15 @@ static bool link_read(struct virtio_net *net)
 }
 
 /* Interrupt context. A sender that waits while the cable is pulled learns of it. */
+/*
+ * While the link is down a device may drop what is sent, and may have said that it wants no notifications. QEMU
+ * then never asks for any again in a packed ring: so with the link it is notified once, asked or not.
+ */
 static void net_config_changed(struct virtio_device *vdev)
 {
 	struct virtio_net *net = vdev->priv;
 	unsigned long state;
-	bool up, changed;
+	bool up, changed, notify;
 
 	if (!net)
 		return;
@@ -37,7 +41,10 @@ static void net_config_changed(struct virtio_device *vdev)
 	net_tx_judge(net);
 	if (changed)
 		net->stats.link_changes++;
+	notify = changed && up && !net->frozen;
 	port_unlock(&net->lock, state);
+	if (notify)
+		virtqueue_notify(net->tx_vq);
 	if (changed)
 		net_tx_wake(net);
 }

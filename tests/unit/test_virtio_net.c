@@ -337,6 +337,7 @@ static void the_link_follows_the_device(void **state)
 {
 	static uint8_t frame[60];
 	struct virtio_net_info info;
+	unsigned long notifications;
 
 	(void)state;
 	start(refdev_net_new(2, ALL_FEATURES));
@@ -348,8 +349,11 @@ static void the_link_follows_the_device(void **state)
 	virtio_net_get_info(net, &info);
 	assert_false(info.link_up);
 	assert_int_equal(virtio_net_send(net, frame, sizeof(frame)), -ENETDOWN);
+	/* With the link the device is notified, whether it asked for that or not. */
+	notifications = rig.dev->queues[1].notifications;
 	refdev_net_set_link(rig.dev, true);
 	refdev_pump();
+	assert_int_equal(rig.dev->queues[1].notifications, notifications + 1);
 	assert_int_equal(virtio_net_send(net, frame, sizeof(frame)), 0);
 	rig_end(&rig);
 }
