@@ -99,8 +99,7 @@ static int find_lines(struct v2m *v2m, int node, int line_count)
 			  first, count, line_count);
 		return -EINVAL;
 	}
-	v2m->lines.first = (int)first;
-	v2m->lines.count = count;
+	v2m->lines = (struct gic_lines){.first = (int)first, .count = count};
 	return 0;
 }
 

@@ -54,6 +54,40 @@ static void finish(void)
 	assert_int_equal(dt_init(blob), 0);
 }
 
+/* Those of the parent alone: neither a grandchild, nor what follows, nor what is disabled. */
+static void children_are_found_by_their_name(void **state)
+{
+	int parent, node, names = 0;
+
+	(void)state;
+	begin();
+	device("before@0", "child", NULL);
+	fdt_end_node(blob);
+	device("parent@1", "parent", NULL);
+	device("c1", "child", NULL);
+	device("grand", "child", NULL);
+	fdt_end_node(blob);
+	fdt_end_node(blob);
+	device("c2", "other", NULL);
+	fdt_end_node(blob);
+	device("c3", "child", "disabled");
+	fdt_end_node(blob);
+	device("c4", "child", "okay");
+	fdt_end_node(blob);
+	fdt_end_node(blob);
+	device("after@2", "child", NULL);
+	fdt_end_node(blob);
+	finish();
+	parent = dt_find_compatible(-1, "parent");
+	dt_for_each_child (node, parent, "child") {
+		assert_string_equal(dt_name(node), names ? "c4" : "c1");
+		names++;
+	}
+	assert_int_equal(names, 2);
+	assert_true(dt_next_child(dt_find_compatible(-1, "other"), -1, "child") < 0);
+	assert_true(dt_next_child(parent, -1, "nothing") < 0);
+}
+
 static void garbage_is_no_tree(void **state)
 {
 	static char junk[256];
@@ -581,6 +615,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(garbage_is_no_tree),
+		TEST(children_are_found_by_their_name),
 		TEST(devices_are_found_in_their_order_unless_disabled),
 		TEST(registers_are_addresses_of_64_bits),
 		TEST(addresses_are_translated_through_every_bus),

@@ -1,0 +1,713 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See its_model.h. Numbers of registers, fields and commands are written down here once more, on purpose. */
+#include <stdlib.h>
+#include <string.h>
+#include "tests/device/its_model.h"
+#include "tests/device/violation.h"
+
+#define REGIONS	  512
+#define BASERS	  3 /* devices, collections, and one of an unknown kind */
+#define QUEUE	  128
+#define COMMAND	  32
+#define NUMBER	  7 /* of this CPU's redistributor */
+#define VALID	  (1ull << 63)
+#define LPI_FIRST 8192
+
+struct its_model its_model;
+
+static char frames[ITS_MODEL_END] __attribute__((aligned(0x10000)));
+
+struct region {
+	char *start, *shadow;
+	size_t size;
+};
+
+struct model_device {
+	uint32_t id;
+	bool valid;
+	uint64_t itt;
+	unsigned int bits;
+	uint32_t lpi[ITS_MODEL_EVENTS]; /* 0: not mapped */
+};
+
+static struct {
+	struct region regions[REGIONS];
+	unsigned int live, fail_in;
+	size_t bytes;
+	bool failed;
+	uint32_t redist_ctlr, its_ctlr;
+	uint64_t propbaser, pendbaser, cbaser, cwriter, creadr, baser[BASERS];
+	bool collection;
+	struct model_device devices[ITS_MODEL_DEVICES];
+	uint8_t config[ITS_MODEL_LPIS]; /* as it was last read */
+	bool pending[ITS_MODEL_LPIS];
+} m;
+
+/* --- memory -------------------------------------------------------------------------------------- */
+
+static struct region *region_of(uint64_t address, size_t size)
+{
+	for (unsigned int i = 0; i < REGIONS; i++) {
+		struct region *region = &m.regions[i];
+		uint64_t start = (uintptr_t)region->start;
+
+		if (region->start && address >= start && address + size <= start + region->size)
+			return region;
+	}
+	return NULL;
+}
+
+/* What the ITS sees of the @size bytes at @address. */
+static const void *see(uint64_t address, size_t size, const char *what)
+{
+	const struct region *region = region_of(address, size);
+
+	if (!region) {
+		violation("its: %s: no memory at 0x%llx", what, (unsigned long long)address);
+		return NULL;
+	}
+	if (its_model.options.coherent)
+		return (const void *)(uintptr_t)address;
+	return region->shadow + (address - (uintptr_t)region->start);
+}
+
+static bool all_zero(const char *bytes, size_t size)
+{
+	while (size && !*bytes)
+		bytes++, size--;
+	return !size;
+}
+
+/* Memory that the ITS is to write to: there, and zeroed. */
+static void check_given(uint64_t address, size_t size, const char *what)
+{
+	const char *bytes = see(address, size, what);
+
+	if (bytes && !all_zero(bytes, size))
+		violation("its: %s: memory that is not zeroed", what);
+}
+
+void *its_model_alloc(size_t size, size_t alignment)
+{
+	struct region *region = m.regions;
+	void *memory;
+
+	if (m.fail_in && --m.fail_in == 0) {
+		m.failed = true;
+		return NULL;
+	}
+	size = ALIGN_UP(size, PAGE_SIZE);
+	while (region->start)
+		region++;
+	if (posix_memalign(&memory, alignment, size))
+		return NULL;
+	memset(memory, 0, size);
+	*region = (struct region){memory, malloc(size), size};
+	memset(region->shadow, 0xa5, size);
+	m.live++;
+	m.bytes += size;
+	return memory;
+}
+
+static bool overlaps(const struct region *region, uint64_t address, size_t size)
+{
+	uint64_t start = (uintptr_t)region->start;
+
+	return address < start + region->size && start < address + size;
+}
+
+static uint64_t baser_address(unsigned int n)
+{
+	return m.baser[n] & 0x0000fffffffff000ull;
+}
+
+static size_t itt_bytes(unsigned int bits)
+{
+	return (size_t)its_model.options.itt_entry << bits;
+}
+
+static size_t baser_page(unsigned int n)
+{
+	return (size_t)4096 << 2 * (m.baser[n] >> 8 & 3);
+}
+
+static bool in_use_by_its(const struct region *region)
+{
+	bool used = overlaps(region, m.cbaser & 0x000ffffffffff000ull, 4096);
+
+	for (unsigned int n = 0; n < BASERS; n++) {
+		size_t size = ((m.baser[n] & 0xff) + 1) * baser_page(n);
+
+		used |= m.baser[n] & VALID && overlaps(region, baser_address(n), size);
+	}
+	for (unsigned int i = 0; i < ITS_MODEL_DEVICES; i++) {
+		used |= m.devices[i].valid &&
+			overlaps(region, m.devices[i].itt, itt_bytes(m.devices[i].bits));
+	}
+	return used && m.its_ctlr & 1;
+}
+
+static bool in_use(const struct region *region)
+{
+	if (m.redist_ctlr & 1 && (overlaps(region, m.propbaser & 0x000ffffffffff000ull, 8192) ||
+				  overlaps(region, m.pendbaser & 0x000fffffffff0000ull, 2048)))
+		return true;
+	return in_use_by_its(region);
+}
+
+void its_model_free(void *memory)
+{
+	struct region *region;
+
+	if (!memory)
+		return;
+	region = region_of((uintptr_t)memory, 1);
+	if (!region || region->start != memory) {
+		violation("its: freed what was not allocated");
+		return;
+	}
+	if (in_use(region))
+		violation("its: memory freed that the GIC uses");
+	free(region->shadow);
+	m.live--;
+	m.bytes -= region->size;
+	*region = (struct region){NULL, NULL, 0};
+	free(memory);
+}
+
+void its_model_clean(const void *start, size_t size)
+{
+	struct region *region = region_of((uintptr_t)start, size);
+
+	if (region)
+		memcpy(region->shadow + ((const char *)start - region->start), start, size);
+	else
+		violation("its: cache maintenance of memory that is not there");
+}
+
+void its_model_fail_alloc(unsigned int nth)
+{
+	m.fail_in = nth;
+	m.failed = false;
+}
+
+bool its_model_alloc_failed(void)
+{
+	return m.failed;
+}
+
+unsigned int its_model_live(void)
+{
+	return m.live;
+}
+
+size_t its_model_bytes(void)
+{
+	return m.bytes;
+}
+
+void its_model_reset(void)
+{
+	for (unsigned int i = 0; i < REGIONS; i++) {
+		free(m.regions[i].start);
+		free(m.regions[i].shadow);
+	}
+	memset(&m, 0, sizeof(m));
+	memset(&its_model, 0, sizeof(its_model));
+	its_model.stop_at = UINT32_MAX;
+	its_model.options = (struct its_model_options){
+		.coherent = true,
+		.two_levels = true,
+		.page_sizes = 7,
+		.device_bits = 16,
+		.event_bits = 9,
+		.itt_entry = 12,
+		.id_bits = 16,
+		.version = 3,
+	};
+}
+
+char *its_model_frames(void)
+{
+	return frames;
+}
+
+/* --- LPIs ---------------------------------------------------------------------------------------- */
+
+static void deliver(unsigned int lpi)
+{
+	if (!m.pending[lpi] || !(m.config[lpi] & 1) || !(m.redist_ctlr & 1))
+		return;
+	m.pending[lpi] = false;
+	its_model.delivered[lpi]++;
+}
+
+static void read_config(unsigned int lpi)
+{
+	const uint8_t *byte =
+		see((m.propbaser & 0x000ffffffffff000ull) + lpi, 1, "configuration of an LPI");
+
+	if (!byte)
+		return;
+	if ((*byte & 0xfe) != 0xa2)
+		violation("its: LPI %u: property 0x%x", lpi + LPI_FIRST, *byte);
+	m.config[lpi] = *byte;
+	deliver(lpi);
+}
+
+static void enable_lpis(void)
+{
+	if ((m.propbaser & 0x1f) != 13 || m.pendbaser & 0xf000)
+		violation("its: LPIs enabled with PROPBASER 0x%llx, PENDBASER 0x%llx",
+			  (unsigned long long)m.propbaser, (unsigned long long)m.pendbaser);
+	if (!(m.pendbaser >> 62 & 1))
+		violation("its: a pending table that is not said to be zeroed");
+	check_given(m.pendbaser & 0x000fffffffff0000ull, 2048, "pending table");
+	(void)see(m.propbaser & 0x000ffffffffff000ull, 8192, "property table");
+}
+
+/* --- commands ------------------------------------------------------------------------------------ */
+
+static struct model_device *device_of(uint32_t id)
+{
+	for (unsigned int i = 0; i < ITS_MODEL_DEVICES; i++) {
+		if (m.devices[i].valid && m.devices[i].id == id)
+			return &m.devices[i];
+	}
+	return NULL;
+}
+
+static uint64_t target(void)
+{
+	return its_model.options.by_address ? (uintptr_t)frames + ITS_MODEL_REDIST : NUMBER << 16;
+}
+
+/* That the table of devices has room for @id. */
+static void check_covered(uint32_t id)
+{
+	size_t page = baser_page(0), size = ((m.baser[0] & 0xff) + 1) * page;
+	uint64_t address = baser_address(0);
+	const uint64_t *first;
+
+	if (!(m.baser[0] >> 62 & 1)) {
+		if (((uint64_t)id + 1) * 8 > size)
+			violation("its: device %u is beyond the table", id);
+		return;
+	}
+	address += id / (page / 8) * 8;
+	if (id / (page / 8) * 8 >= size)
+		violation("its: device %u is beyond the first level", id);
+	first = see(address, 8, "first level");
+	if (!first || !(*first & VALID))
+		violation("its: device %u has no second level", id);
+	else if (*first & (page - 1))
+		violation("its: a second level that is not aligned");
+	else
+		check_given(*first & 0x000ffffffffff000ull, page, "second level");
+}
+
+static void mapd(uint32_t id, const uint64_t *word)
+{
+	struct model_device *device = m.devices;
+
+	if (device_of(id)) {
+		violation("its: MAPD of device %u, which is mapped", id);
+		return;
+	}
+	check_covered(id);
+	while (device->valid)
+		device++;
+	*device = (struct model_device){
+		.id = id,
+		.valid = true,
+		.itt = word[2] & 0x000fffffffffff00ull,
+		.bits = (unsigned int)(word[1] & 0x1f) + 1,
+	};
+	if (word[1] & ~0x1full || word[2] & ~(VALID | 0x000fffffffffff00ull))
+		violation("its: MAPD with reserved bits");
+	if (device->bits > its_model.options.event_bits)
+		violation("its: MAPD with %u bits of events", device->bits);
+	check_given(device->itt, itt_bytes(device->bits), "interrupt translation table");
+}
+
+static void unmapd(uint32_t id, const uint64_t *word)
+{
+	struct model_device *device = device_of(id);
+
+	if (!device || word[1] || word[2]) {
+		violation("its: MAPD that unmaps device %u", id);
+		return;
+	}
+	for (unsigned int i = 0; i < ITS_MODEL_EVENTS; i++) {
+		if (device->lpi[i])
+			violation("its: device %u unmapped with event %u", id, i);
+	}
+	device->valid = false;
+}
+
+/* The event's place in its device's table, or NULL: there is no such device or event. */
+static uint32_t *event_of(const char *what, uint32_t id, uint64_t event)
+{
+	struct model_device *device = device_of(id);
+
+	if (!device || event >> device->bits || event >= ITS_MODEL_EVENTS) {
+		violation("its: %s of device %u, event %llu", what, id, (unsigned long long)event);
+		return NULL;
+	}
+	(void)see(device->itt, itt_bytes(device->bits), what);
+	return &device->lpi[event];
+}
+
+/* ... with an LPI in it. */
+static uint32_t *mapped_event(const char *what, uint32_t id, uint64_t event)
+{
+	uint32_t *lpi = event_of(what, id, event);
+
+	if (!lpi || *lpi)
+		return lpi;
+	violation("its: %s of device %u, event %llu, which is not mapped", what, id,
+		  (unsigned long long)event);
+	return NULL;
+}
+
+static void mapti(uint32_t id, const uint64_t *word)
+{
+	uint32_t number = (uint32_t)(word[1] >> 32);
+	uint32_t *lpi = event_of("MAPTI", id, word[1] & UINT32_MAX);
+
+	if (!lpi)
+		return;
+	if (*lpi || word[2] || !m.collection || number < LPI_FIRST ||
+	    number >= LPI_FIRST + ITS_MODEL_LPIS) {
+		violation("its: MAPTI of device %u to LPI %u, collection %llu", id, number,
+			  (unsigned long long)word[2]);
+		return;
+	}
+	for (unsigned int i = 0; i < ITS_MODEL_DEVICES; i++) {
+		for (unsigned int n = 0; m.devices[i].valid && n < ITS_MODEL_EVENTS; n++) {
+			if (m.devices[i].lpi[n] == number)
+				violation("its: LPI %u has two events", number);
+		}
+	}
+	*lpi = number;
+	read_config(number - LPI_FIRST);
+}
+
+static void about_event(unsigned int command, uint32_t id, const uint64_t *word)
+{
+	const char *what = command == 3 ? "INT" : command == 0xc ? "INV" : "DISCARD";
+	uint32_t *lpi = mapped_event(what, id, word[1]);
+
+	if (!lpi)
+		return;
+	if (command == 3) {
+		m.pending[*lpi - LPI_FIRST] = true;
+		deliver(*lpi - LPI_FIRST);
+	} else if (command == 0xc) {
+		read_config(*lpi - LPI_FIRST);
+	} else {
+		m.pending[*lpi - LPI_FIRST] = false;
+		*lpi = 0;
+	}
+	if (word[2])
+		violation("its: %s with reserved bits", what);
+}
+
+static void about_collection(unsigned int command, const uint64_t *word)
+{
+	if (command == 9) {
+		if (word[2] != (VALID | target()))
+			violation("its: MAPC of 0x%llx", (unsigned long long)word[2]);
+		m.collection = true;
+	} else if (command == 0xd) {
+		if (!m.collection || word[2])
+			violation("its: INVALL of collection %llu", (unsigned long long)word[2]);
+		its_model.invalls++;
+		for (unsigned int i = 0; i < ITS_MODEL_LPIS; i++)
+			read_config(i);
+	} else {
+		if (word[2] != target())
+			violation("its: SYNC of 0x%llx", (unsigned long long)word[2]);
+		its_model.unsynced = 0;
+	}
+	if (word[1] || word[0] >> 8)
+		violation("its: command %u with reserved bits", command);
+}
+
+static void carry_out(const uint64_t *word)
+{
+	uint32_t id = (uint32_t)(word[0] >> 32);
+	unsigned int command = word[0] & 0xff;
+
+	its_model.commands++;
+	its_model.unsynced++;
+	if (word[3] || word[0] & 0xffffff00u)
+		violation("its: command %u with reserved bits", command);
+	switch (command) {
+	case 0x8:
+		if (word[2] & VALID)
+			mapd(id, word);
+		else
+			unmapd(id, word);
+		break;
+	case 0xa:
+		mapti(id, word);
+		break;
+	case 0x3:
+	case 0xc:
+	case 0xf:
+		about_event(command, id, word);
+		break;
+	case 0x5:
+	case 0x9:
+	case 0xd:
+		about_collection(command, word);
+		break;
+	default:
+		violation("its: unknown command 0x%x", command);
+	}
+}
+
+void its_model_continue(void)
+{
+	const uint64_t *word;
+
+	m.creadr &= ~1ull;
+	while (m.its_ctlr & 1 && m.creadr != m.cwriter) {
+		if (its_model.commands == its_model.stop_at) {
+			m.creadr |= !its_model.stop_silently;
+			return;
+		}
+		word = see((m.cbaser & 0x000ffffffffff000ull) + m.creadr, COMMAND, "command");
+		if (!word)
+			return;
+		carry_out(word);
+		m.creadr = (m.creadr + COMMAND) % (QUEUE * COMMAND);
+	}
+}
+
+void its_model_message(uint32_t device, uint32_t event)
+{
+	const uint64_t word[4] = {0, event, 0, 0};
+
+	about_event(3, device, word);
+}
+
+unsigned int its_model_mapped(void)
+{
+	unsigned int mapped = 0;
+
+	for (unsigned int i = 0; i < ITS_MODEL_DEVICES; i++) {
+		for (unsigned int n = 0; m.devices[i].valid && n < ITS_MODEL_EVENTS; n++)
+			mapped += m.devices[i].lpi[n] != 0;
+	}
+	return mapped;
+}
+
+/* --- registers ----------------------------------------------------------------------------------- */
+
+/* Attributes that an ITS outside of the caches' protocol does not have read as zero. */
+static uint64_t base_register(uint64_t value)
+{
+	return its_model.options.coherent ? value : value & ~(3ull << 10);
+}
+
+static uint64_t baser_fixed(unsigned int n)
+{
+	static const uint64_t types[BASERS] = {1, 4, 6};
+
+	if (n == 0 && its_model.options.no_devices)
+		return 0;
+	return types[n] << 56 | (n ? 15ull : 7ull) << 48;
+}
+
+static uint64_t read_baser(unsigned int n)
+{
+	return m.baser[n] | baser_fixed(n);
+}
+
+static void write_baser(unsigned int n, uint64_t value)
+{
+	uint64_t keep = ~its_model.options.refused & ~(7ull << 56 | 0x1full << 48);
+
+	if (!baser_fixed(n))
+		return;
+	if (m.its_ctlr & 1)
+		violation("its: GITS_BASER%u written while enabled", n);
+	if (!its_model.options.two_levels || n)
+		keep &= ~(1ull << 62);
+	while (!(its_model.options.page_sizes >> (value >> 8 & 3) & 1))
+		value = (value & ~(3ull << 8)) | ((value >> 8 & 3) + 1) % 3 << 8;
+	m.baser[n] = base_register(value & keep);
+	if (value & VALID && baser_address(n) & (baser_page(n) - 1) & ~its_model.options.refused)
+		violation("its: GITS_BASER%u: table not aligned", n);
+}
+
+static void check_enable(void)
+{
+	if (!(m.cbaser & VALID))
+		violation("its: enabled without a queue");
+	for (unsigned int n = 0; n < BASERS; n++) {
+		if (baser_fixed(n) && !(m.baser[n] & VALID))
+			violation("its: enabled without table %u", n);
+		else if (baser_fixed(n))
+			check_given(baser_address(n), ((m.baser[n] & 0xff) + 1) * baser_page(n),
+				    "table");
+	}
+}
+
+static uint64_t its_read(uint32_t offset)
+{
+	const struct its_model_options *options = &its_model.options;
+
+	switch (offset) {
+	case 0x0:
+		return m.its_ctlr | (m.its_ctlr & 1 || options->never_quiet ? 0 : 1u << 31);
+	case 0x8:
+		return (options->not_physical ? 0 : 1) | (uint64_t)(options->itt_entry - 1) << 4 |
+		       (uint64_t)(options->event_bits - 1) << 8 |
+		       (uint64_t)(options->device_bits - 1) << 13 |
+		       (uint64_t)options->by_address << 19;
+	case 0x80:
+		return m.cbaser;
+	case 0x90:
+		return m.creadr;
+	case 0xffe8:
+		return options->version << 4;
+	default:
+		if (offset >= 0x100 && offset < 0x140)
+			return offset - 0x100 >= 8 * BASERS ? 0 : read_baser((offset - 0x100) / 8);
+		violation("its: read of 0x%x", offset);
+		return 0;
+	}
+}
+
+static void its_write(uint32_t offset, uint64_t value)
+{
+	switch (offset) {
+	case 0x0:
+		if (value & ~m.its_ctlr & 1)
+			check_enable();
+		m.its_ctlr = value & 1;
+		break;
+	case 0x80:
+		if (m.its_ctlr & 1)
+			violation("its: GITS_CBASER written while enabled");
+		m.cbaser = base_register(value & ~its_model.options.refused_queue);
+		m.creadr = 0;
+		if (value && (value & 0xff) != QUEUE * COMMAND / 4096 - 1)
+			violation("its: a queue of %llu pages", (unsigned long long)value & 0xff);
+		break;
+	case 0x88:
+		m.cwriter = value;
+		if (value >= QUEUE * COMMAND || value % COMMAND)
+			violation("its: GITS_CWRITER 0x%llx", (unsigned long long)value);
+		else if (!(m.creadr & 1))
+			its_model_continue();
+		break;
+	default:
+		if (offset < 0x100 || offset >= 0x140)
+			violation("its: write of 0x%x", offset);
+		else if (offset - 0x100 < 8 * BASERS)
+			write_baser((offset - 0x100) / 8, value);
+	}
+}
+
+static uint64_t redist_read(uint32_t offset)
+{
+	switch (offset) {
+	case 0x0:
+		return m.redist_ctlr | (its_model.options.lpis_stuck ? 1 : 0);
+	case 0x8:
+		return (its_model.options.no_plpis ? 0 : 1) | NUMBER << 8;
+	case 0x70:
+		return m.propbaser;
+	case 0x78:
+		return m.pendbaser & ~(1ull << 62);
+	default:
+		violation("redistributor: read of 0x%x", offset);
+		return 0;
+	}
+}
+
+static void redist_write(uint32_t offset, uint64_t value)
+{
+	switch (offset) {
+	case 0x0:
+		if (value & 1)
+			enable_lpis();
+		m.redist_ctlr = (uint32_t)value;
+		break;
+	case 0x70:
+		m.propbaser = base_register(value & ~its_model.options.refused_properties);
+		break;
+	case 0x78:
+		m.pendbaser = base_register(value & ~its_model.options.refused_pending);
+		break;
+	default:
+		violation("redistributor: write of 0x%x", offset);
+	}
+}
+
+static uint64_t read_any(uint32_t offset)
+{
+	its_model.accesses++;
+	if (offset >= ITS_MODEL_ITS)
+		return its_read(offset - ITS_MODEL_ITS);
+	if (offset >= ITS_MODEL_REDIST)
+		return redist_read(offset - ITS_MODEL_REDIST);
+	if (offset == 4)
+		return (its_model.options.no_lpis ? 0 : 1u << 17) |
+		       (its_model.options.id_bits - 1) << 19 | its_model.options.num_lpis << 11;
+	violation("distributor: read of 0x%x", offset);
+	return 0;
+}
+
+static void write_any(uint32_t offset, uint64_t value)
+{
+	its_model.accesses++;
+	if (offset >= ITS_MODEL_ITS)
+		its_write(offset - ITS_MODEL_ITS, value);
+	else if (offset >= ITS_MODEL_REDIST)
+		redist_write(offset - ITS_MODEL_REDIST, value);
+	else
+		violation("distributor: write of 0x%x", offset);
+}
+
+/* Registers of 32 bits: the control registers, and the lower half of GICR_TYPER. */
+static bool is_narrow(uint32_t offset)
+{
+	if (offset < ITS_MODEL_REDIST)
+		return true;
+	if (offset < ITS_MODEL_ITS)
+		return offset - ITS_MODEL_REDIST <= 0x8;
+	return offset == ITS_MODEL_ITS || offset == ITS_MODEL_ITS + 0xffe8;
+}
+
+uint32_t its_model_read32(uint32_t offset)
+{
+	if (!is_narrow(offset))
+		violation("a read of 32 bits at 0x%x", offset);
+	return (uint32_t)read_any(offset);
+}
+
+uint64_t its_model_read64(uint32_t offset)
+{
+	if (is_narrow(offset))
+		violation("a read of 64 bits at 0x%x", offset);
+	return read_any(offset);
+}
+
+void its_model_write32(uint32_t offset, uint32_t value)
+{
+	if (!is_narrow(offset))
+		violation("a write of 32 bits at 0x%x", offset);
+	write_any(offset, value);
+}
+
+void its_model_write64(uint32_t offset, uint64_t value)
+{
+	if (is_narrow(offset))
+		violation("a write of 64 bits at 0x%x", offset);
+	write_any(offset, value);
+}
