@@ -180,7 +180,7 @@ static void its_free(struct msi_controller *msi, uint32_t device_id, unsigned in
 
 	(void)count;
 	(void)irqs;
-	if (device && !device->abandoned)
+	if (device)
 		forget(its, device);
 }
 
@@ -207,14 +207,14 @@ void its_devices_init(struct its *its)
 	its->msi.usage = its_usage;
 }
 
+/* What is in the ring is not lost, also where the ITS does not answer in time. */
 void its_invalidate(struct its *its, uint32_t device, uint32_t event)
 {
 	unsigned long state = irq_save();
-	int err = its_post(its, its_inv(device, event));
 
-	if (!err)
-		err = its_sync(its);
-	if (err)
+	if (its_post(its, its_inv(device, event)))
 		its->missed_inv = true;
+	else
+		(void)its_sync(its);
 	irq_restore(state);
 }

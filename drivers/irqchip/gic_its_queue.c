@@ -100,9 +100,9 @@ static int ready(struct its *its)
 	its->late = false;
 	log_warning("gic: %s: answers again", its->msi.name);
 	if (its->missed_inv) {
+		its->missed_inv = false;
 		put(its, its_invall(ITS_COLLECTION));
 		err = flush(its);
-		its->missed_inv = err;
 	}
 	return err;
 }

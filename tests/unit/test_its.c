@@ -337,6 +337,21 @@ static void the_ring_wraps(void **state)
 	assert_int_equal(its_model_mapped(), 0);
 }
 
+/* With all counts around the ring's own size: none is taken for an empty ring when it is full. */
+static void the_ring_fills_up(void **state)
+{
+	struct msi_controller *msi = boot();
+
+	(void)state;
+	for (unsigned int count = ITS_QUEUE_SIZE - 6; count < ITS_QUEUE_SIZE + 6; count++) {
+		assert_int_equal(take(msi, 1, count), 0);
+		assert_int_equal(its_model_mapped(), count);
+		give(msi, 1, count);
+		assert_int_equal(its_model_mapped(), 0);
+		check_synced();
+	}
+}
+
 /* Each kind of ITS and of table, used by its first and its last device. */
 static void check_kind(void)
 {
@@ -600,12 +615,18 @@ static void what_was_not_said_is_said_later(void **state)
 	its_model.stop_at = its_model.commands;
 	gic_lpi_enable(irqs[0], false); /* times out */
 	gic_lpi_enable(irqs[1], true);	/* is not even tried */
-	its_model.stop_at = UINT32_MAX;
+	/* It goes on, and stops again before it is told all. */
+	its_model.stop_at = its_model.commands + 2;
 	its_model_continue();
 	its_model_message(1, 1);
 	assert_int_equal(its_model.delivered[1], 0);
+	assert_int_equal(take(msi, 2, 1), -ETIMEDOUT);
+	its_model.stop_at = its_model.commands;
+	assert_int_equal(take(msi, 2, 1), -ETIMEDOUT);
+	its_model.stop_at = UINT32_MAX;
+	its_model_continue();
 	assert_int_equal(take(msi, 2, 1), 0);
-	assert_int_equal(its_model.invalls, 2); /* the first at boot */
+	assert_true(its_model.invalls >= 2); /* the first at boot */
 	assert_int_equal(its_model.delivered[1], 1);
 	its_model_message(1, 0);
 	assert_int_equal(its_model.delivered[0], 0);
@@ -637,6 +658,14 @@ static void waits_are_bounded(void **state)
 	its_model.stop_at = its_model.commands;
 	assert_int_equal(take(msi, 1, 1), -ETIMEDOUT);
 	assert_in_range(its_model.accesses - before, 1000, 2 * POLLS);
+	/* One that says that it has stopped is not waited for. */
+	its_model.stop_at = UINT32_MAX;
+	its_model_continue();
+	its_model.stop_silently = false;
+	its_model.stop_at = its_model.commands + 1;
+	before = its_model.accesses;
+	assert_int_equal(take(msi, 2, 1), -ETIMEDOUT);
+	assert_in_range(its_model.accesses - before, 1, 30);
 }
 
 #define ITS_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -650,6 +679,7 @@ int main(void)
 		ITS_TEST(bad_requests_are_refused),
 		ITS_TEST(slots_for_devices_run_out_and_come_back),
 		ITS_TEST(the_ring_wraps),
+		ITS_TEST(the_ring_fills_up),
 		ITS_TEST(every_kind_of_its_is_driven),
 		ITS_TEST(it_costs_little_memory),
 		ITS_TEST(ids_beyond_a_flat_table_are_refused),
