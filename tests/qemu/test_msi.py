@@ -32,10 +32,13 @@ def check_messages(machine, name, first, lines):
     machine.poweroff()
 
 
+@pytest.mark.parametrize("image", ["elf", "bin"])
 @pytest.mark.parametrize("secure", ["off", "on"])
 @pytest.mark.parametrize("arch", ARCHES)
-def test_v2m(lab, arch, secure):
-    machine = lab.boot(Platform(arch, "modern", 2), machine_options=f",secure={secure}")
+def test_v2m(lab, arch, secure, image):
+    """A flat image is started outside of the secure world, where that is not ours to set up."""
+    machine = lab.boot(Platform(arch, "modern", 2), image=image,
+                       machine_options=f",secure={secure}")
     check_messages(machine, "GICv2m", 80, 64)
 
 
@@ -44,11 +47,12 @@ ITS_MACHINES = {"plain": "", "secure": ",secure=on", "virtualization": ",virtual
                 "gicv4": ",gic-version=4,virtualization=on"}
 
 
-@pytest.mark.parametrize("cpus", [1, 3])
+@pytest.mark.parametrize("image, cpus", [("elf", 1), ("bin", 1), ("elf", 3)])
 @pytest.mark.parametrize("options", ITS_MACHINES.values(), ids=ITS_MACHINES)
 @pytest.mark.parametrize("arch", ARCHES)
-def test_its(lab, arch, options, cpus):
-    machine = lab.boot(Platform(arch, "modern", 3), "-smp", str(cpus), machine_options=options)
+def test_its(lab, arch, options, image, cpus):
+    machine = lab.boot(Platform(arch, "modern", 3), "-smp", str(cpus), image=image,
+                       machine_options=options)
     check_messages(machine, "GICv3 ITS", 8192, 512)
 
 
