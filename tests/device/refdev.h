@@ -174,6 +174,7 @@ struct refdev_lies {
 	bool queue_reset_hangs;		 /* QueueReset never reads 0 again */
 	unsigned int queue_reset_reads;	 /* so many reads of QueueReset until it is 0 */
 	bool stuck_ready;		 /* QueueReady reads 1 for queues not set up */
+	bool stuck_pfn;			 /* and QueuePFN 1 */
 	unsigned int ignore_acks;	 /* so many acknowledgements change nothing */
 };
 

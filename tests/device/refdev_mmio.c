@@ -321,7 +321,7 @@ static uint32_t read_queue(struct refdev *dev, unsigned int offset)
 	if (offset == QUEUE_SIZE_MAX)
 		return q->size_max;
 	if (offset == QUEUE_PFN)
-		return q->ready ? (uint32_t)(q->desc / dev->guest_page_size) : 0;
+		return q->ready ? (uint32_t)(q->desc / dev->guest_page_size) : dev->lies.stuck_pfn;
 	if (offset == QUEUE_RESET)
 		return read_queue_reset(q);
 	q->must_read_ready = false;

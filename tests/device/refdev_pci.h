@@ -19,7 +19,7 @@
 #define REFDEV_PCI_NOBODY   0xffffu /* no vector */
 #define REFDEV_PCI_BAR0	    0x100u  /* bytes of BAR 0, which comes first in dev->base, */
 #define REFDEV_PCI_BAR4_AT  0x1000u /* and where BAR 4 begins there */
-#define REFDEV_PCI_BAR4	    0x4000u
+#define REFDEV_PCI_BAR4	    0x8000u
 #define REFDEV_PCI_COMMON   0x0000u /* in BAR 4 */
 #define REFDEV_PCI_ISR	    0x1000u
 #define REFDEV_PCI_DEVICE   0x2000u
