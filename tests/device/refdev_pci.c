@@ -244,8 +244,10 @@ static void write_notify(struct refdev *dev, unsigned int at, uint32_t value, un
 	bool data = refdev_negotiated(dev, REF_F_NOTIFICATION_DATA);
 	unsigned int index = value & 0xffff;
 
-	if (width != (data ? 4 : 2))
-		violation("pci: a notification of %u bytes (4.1.5.2.1#%u)", width, data ? 2 : 1);
+	if (width != 2 && !data)
+		violation("pci: a notification of %u bytes without data (4.1.5.2.1#1)", width);
+	if (width != 4 && data)
+		violation("pci: a notification of %u bytes with data (4.1.5.2.1#2)", width);
 	if (index >= dev->nqueues || at != pci->notify_off[index] * pci->multiplier)
 		violation("pci: a notification of queue %u at %#x (4.1.5.2.1#3, 4.1.5.2.1#4)",
 			  index, at);
