@@ -19,7 +19,7 @@ static bool contains(size_t size, unsigned int offset, unsigned int len)
 void virtio_transport_get(const void *space, size_t size, unsigned int offset, void *buf,
 			  unsigned int len)
 {
-	const char *field = (const char *)space + offset;
+	const char *field;
 	uint32_t v32;
 	uint16_t v16;
 	uint8_t v8;
@@ -27,6 +27,7 @@ void virtio_transport_get(const void *space, size_t size, unsigned int offset, v
 	memset(buf, 0, len);
 	if (!contains(size, offset, len))
 		return;
+	field = (const char *)space + offset;
 	switch (len) {
 	case 1:
 		v8 = mmio_read8(field);
@@ -46,12 +47,13 @@ void virtio_transport_get(const void *space, size_t size, unsigned int offset, v
 void virtio_transport_set(void *space, size_t size, unsigned int offset, const void *buf,
 			  unsigned int len)
 {
-	char *field = (char *)space + offset;
+	char *field;
 	uint32_t v32;
 	uint16_t v16;
 
 	if (!contains(size, offset, len))
 		return;
+	field = (char *)space + offset;
 	switch (len) {
 	case 1:
 		mmio_write8(field, *(const uint8_t *)buf);

@@ -1,57 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The MMIO transport and the life of a device: every register may answer anything at any read,
  * while a driver is probed, used, and removed. Nothing hangs, nothing leaks. */
-#include "drivers/virtio/virtio_blk.h"
-#include "drivers/virtio/virtio_console.h"
-#include "drivers/virtio/virtio_net.h"
-#include "drivers/virtio/virtio_rng.h"
 #include "tests/fuzz/hdev.h"
-
-#define TIMEOUT_NS NSEC_PER_MSEC
-
-static uint8_t buf[4096];
-
-/* One call of whichever driver there is. */
-static void use(uint8_t op)
-{
-	size_t len = 1 + op * 7u;
-
-	if (virtio_blk_find(0))
-		hdev_bounded(TIMEOUT_NS,
-			     op & 1 ? virtio_blk_read(virtio_blk_find(0), op, buf, 1, TIMEOUT_NS)
-				    : virtio_blk_flush(virtio_blk_find(0), TIMEOUT_NS));
-	if (virtio_net_find(0))
-		hdev_bounded(TIMEOUT_NS,
-			     virtio_net_send_wait(virtio_net_find(0), buf, 60 + op, TIMEOUT_NS));
-	if (virtio_console_find(0))
-		hdev_bounded(TIMEOUT_NS, virtio_console_write(virtio_console_find(0),
-							      (const char *)buf, len, TIMEOUT_NS));
-	if (virtio_rng_find(0))
-		hdev_bounded(TIMEOUT_NS, virtio_rng_read(virtio_rng_find(0), buf, len, TIMEOUT_NS));
-}
-
-static void one_step(void)
-{
-	uint8_t op = fuzz_u8();
-
-	if (op < 0x30)
-		use(op);
-	else if (op < 0x40)
-		hdev_run(op * NSEC_PER_USEC);
-	else if (op < 0x44)
-		hdev.lying_registers = op & 1;
-	else
-		hdev_step();
-}
+#include "tests/fuzz/life.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	virtio_blk_init();
-	virtio_net_init();
-	virtio_console_init();
-	virtio_rng_init();
+	life_init();
 	return 0;
 }
 
@@ -60,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_begin(data, size);
 	hdev_start(fuzz_u8() % 6, fuzz_u32(), NULL);
 	while (fuzz_more())
-		one_step();
+		life_step();
 	hdev_end();
 	return 0;
 }

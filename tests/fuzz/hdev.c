@@ -212,29 +212,57 @@ static uint32_t answer_read(unsigned int reg, uint32_t honest)
 	return honest;
 }
 
+uint32_t hdev_register_read(unsigned int reg)
+{
+	return answer_read(reg, read_register(reg));
+}
+
+void hdev_register_write(unsigned int reg, uint32_t value)
+{
+	write_register(reg, value);
+}
+
+uint32_t hdev_config_read(unsigned int offset, unsigned int width)
+{
+	uint32_t value = 0;
+
+	for (unsigned int i = 0; i < width; i++)
+		value |= (uint32_t)hdev.config[(offset + i) % HDEV_CONFIG_BYTES] << (8 * i);
+	return answer_read(HDEV_CONFIG + offset, value);
+}
+
+uint32_t hdev_take_interrupts(void)
+{
+	uint32_t interrupts = d.interrupts;
+
+	d.interrupts = 0;
+	return interrupts;
+}
+
 static uint32_t mmio_read(const volatile void *address, unsigned int width)
 {
 	uintptr_t reg = (uintptr_t)address - (uintptr_t)window;
-	uint32_t value = 0;
 
-	fuzz_check(reg < BLOCK_SIZE && reg % width == 0 && reg + width <= hdev.vm.size);
 	fuzz_check(++d.accesses < ACCESSES_MAX);
-	if (reg < HDEV_CONFIG) {
-		fuzz_check(width == 4);
-		return answer_read((unsigned int)reg, read_register((unsigned int)reg));
-	}
-	for (unsigned int i = 0; i < width; i++)
-		value |= (uint32_t)hdev.config[(reg - HDEV_CONFIG + i) % HDEV_CONFIG_BYTES]
-			 << (8 * i);
-	return answer_read((unsigned int)reg, value);
+	if (hdev.pci)
+		return hdev_pci_read(address, width);
+	fuzz_check(reg < BLOCK_SIZE && reg % width == 0 && reg + width <= hdev.vm.size);
+	if (reg >= HDEV_CONFIG)
+		return hdev_config_read((unsigned int)reg - HDEV_CONFIG, width);
+	fuzz_check(width == 4);
+	return hdev_register_read((unsigned int)reg);
 }
 
 static void mmio_write(volatile void *address, uint32_t value, unsigned int width)
 {
 	uintptr_t reg = (uintptr_t)address - (uintptr_t)window;
 
-	fuzz_check(reg < BLOCK_SIZE && reg % width == 0 && reg + width <= hdev.vm.size);
 	fuzz_check(++d.accesses < ACCESSES_MAX);
+	if (hdev.pci) {
+		hdev_pci_write(address, value, width);
+		return;
+	}
+	fuzz_check(reg < BLOCK_SIZE && reg % width == 0 && reg + width <= hdev.vm.size);
 	if (reg >= HDEV_CONFIG) {
 		if (hdev.config_written)
 			hdev.config_written((unsigned int)reg - HDEV_CONFIG, value, width);
@@ -433,8 +461,11 @@ static void wait_step(void)
 
 static irqreturn_t handler(int irq, void *dev_id)
 {
+	(void)dev_id;
 	d.wire->interrupt_status = 0;
-	return virtio_mmio_interrupt(irq, dev_id);
+	if (hdev.pci)
+		return hdev_pci_interrupt(irq);
+	return virtio_mmio_interrupt(irq, &hdev.vm);
 }
 
 /* Mostly what the driver knows, with the ring's features; sometimes anything. */
@@ -456,8 +487,8 @@ static uint64_t some_features(uint64_t wanted)
 	return features;
 }
 
-void hdev_start(uint32_t id, uint64_t wanted,
-		uint32_t (*answer)(unsigned int queue, const struct hchain *chain))
+/* Returns what the input says of the rest. */
+static uint8_t prepare(uint32_t id, uint64_t wanted)
 {
 	uint8_t how = fuzz_u8();
 	uint8_t size;
@@ -466,7 +497,6 @@ void hdev_start(uint32_t id, uint64_t wanted,
 	memset(&d, 0, sizeof(d));
 	hdev.id = id;
 	hdev.version = how & 1 ? 1 : 2;
-	hdev.answer = answer;
 	hdev.lying_registers = how & 2;
 	hdev.features = some_features(wanted);
 	size = fuzz_u8();
@@ -475,13 +505,26 @@ void hdev_start(uint32_t id, uint64_t wanted,
 	if (how & 4)
 		port_host_fail_alloc(1 + how / 16);
 	d.wire = refdev_new(NULL, 2, 0, 0);
-	refdev_connect(d.wire, handler, &hdev.vm);
+	refdev_connect(d.wire, handler, &hdev);
+	fuzz_on_wait(wait_step);
+	return how;
+}
+
+void hdev_prepare(uint32_t id, uint64_t wanted)
+{
+	(void)prepare(id, wanted);
+}
+
+void hdev_start(uint32_t id, uint64_t wanted,
+		uint32_t (*answer)(unsigned int queue, const struct hchain *chain))
+{
+	uint8_t how = prepare(id, wanted);
+
+	hdev.answer = answer;
 	hdev.vm.vdev.dev.dma_ops = &fuzz_dma_ops;
 	hdev.vm.vdev.max_queue_size = 64;
 	hdev.vm.size = how & 8 ? HDEV_CONFIG + how / 16 : BLOCK_SIZE; /* for mmio_read() */
-	fuzz_on_wait(wait_step);
-	if (virtio_mmio_probe(&hdev.vm, window, 0xa000000, hdev.vm.size, 48))
-		hdev.vm.base = NULL;
+	hdev.probed = !virtio_mmio_probe(&hdev.vm, window, 0xa000000, hdev.vm.size, 48);
 	port_host_fail_alloc(0);
 }
 
@@ -492,7 +535,11 @@ void hdev_end(void)
 	hdev.lying_registers = false;
 	d.stuck_resets = 0;
 	d.lie_at = 0;
-	if (hdev.vm.base)
+	if (hdev.pci)
+		hdev_pci_calm();
+	if (hdev.probed && hdev.pci)
+		virtio_pci_remove(&hdev.vp);
+	else if (hdev.probed)
 		virtio_mmio_remove(&hdev.vm);
 	refdev_free(d.wire);
 	fuzz_end(d.lost);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A hostile device behind the MMIO transport: a register block (VIRTIO 1.4, 4.2.2) that answers
- * like a device, its queues, and a step function that does what the next bytes of the input say:
+ * A hostile device behind the MMIO transport, or (hdev_pci.c) behind PCI: a register block (VIRTIO 1.4,
+ * 4.2.2) that answers like a device, its queues, and a step function that does what the next bytes of the input say:
  * serve a request with an answer out of the input, raise interrupts, change the config space, or lie.
  * A driver's target probes it with hdev_start(), calls the driver and hdev_step() in turn, and ends
  * with hdev_end(), which expects that the driver left nothing behind.
@@ -12,6 +12,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/hring.h"
 #include "virtio/virtio_mmio.h"
+#include "virtio/virtio_pci.h"
 
 #define HDEV_QUEUES	  4u
 #define HDEV_CONFIG	  0x100u /* where the config space begins */
@@ -29,6 +30,8 @@
 
 struct hdev {
 	struct virtio_mmio_device vm;
+	struct virtio_pci_device vp; /* where it is behind PCI */
+	bool pci, probed;
 	uint32_t id, version;
 	uint64_t features; /* offered */
 	uint32_t queue_max;
@@ -57,6 +60,9 @@ extern struct hdev hdev;
 void hdev_start(uint32_t id, uint64_t wanted,
 		uint32_t (*answer)(unsigned int queue, const struct hchain *chain));
 
+/* The same behind PCI, with a configuration space that the input has spoiled. */
+void hdev_start_pci(uint32_t id);
+
 /* The device's next step, and the interrupts that follow. Thread context. */
 void hdev_step(void);
 
@@ -75,5 +81,24 @@ void hdev_serve(unsigned int index);
 /* The device returns all that it can get at, in good order and with nothing written, and its interrupts
  * are taken. */
 void hdev_settle(void);
+
+/* --- between hdev.c and hdev_pci.c ------------------------------------------------------------------ */
+
+/* The registers of the MMIO block, which all others are made of; a read may be a lie. */
+uint32_t hdev_register_read(unsigned int reg);
+void hdev_register_write(unsigned int reg, uint32_t value);
+uint32_t hdev_config_read(unsigned int offset, unsigned int width);
+
+/* What is raised, which is then no more. */
+uint32_t hdev_take_interrupts(void);
+
+/* The device as it is before it is probed: what it offers comes from the input. */
+void hdev_prepare(uint32_t id, uint64_t wanted);
+
+/* The PCI side: accesses of registers, interrupts, configuration space as new. */
+uint32_t hdev_pci_read(const volatile void *address, unsigned int width);
+void hdev_pci_write(volatile void *address, uint32_t value, unsigned int width);
+irqreturn_t hdev_pci_interrupt(int irq);
+void hdev_pci_calm(void);
 
 #endif

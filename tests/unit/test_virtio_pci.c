@@ -349,7 +349,8 @@ static void a_device_without_config_space_reads_as_zero(void **state)
 	refdev_pci_add_cap(dev, 2, 4, REFDEV_PCI_NOTIFY, 16, 1, &multiplier);
 	rig_start(&rig, dev);
 	assert_int_equal(virtio_cread32(rig.vdev, 0), 0);
-	virtio_cwrite8(rig.vdev, 0, 1);
+	assert_int_equal(virtio_cread32(rig.vdev, 4), 0);
+	virtio_cwrite8(rig.vdev, 3, 1);
 	assert_int_equal(rig.dev->config_writes, 0);
 	rig_end(&rig);
 }
