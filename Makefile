@@ -86,7 +86,7 @@ image_objects  = $(patsubst %,$(B)/$(1)/obj/%.o,$(basename $(call image_sources,
 # The same sources for unit tests on the host, without what needs the bare machine.
 BARE_ONLY    := $(wildcard lib/snprintf.c lib/arch/*/*.c)
 HOST_SHIPPED := $(sort $(filter-out $(BARE_ONLY),$(wildcard lib/*.c virtio/*.c drivers/virtio/*.c \
-	drivers/pci/*.c drivers/irqchip/gic_[ilmc]*.c drivers/irqchip/gic_v2m.c \
+	drivers/pci/*.c drivers/iommu/*.c drivers/irqchip/gic_[ilmc]*.c drivers/irqchip/gic_v2m.c \
 	$(patsubst %,apps/shell/%.c,parse lineedit inet netclient hexdump))))
 HOST_SUPPORT := $(wildcard tests/unit/port_host.c tests/unit/vq_model.c tests/unit/recovery_rig.c \
 	tests/device/*.c)

@@ -409,6 +409,11 @@ uint32_t dt_u32(int node, const char *property, uint32_t fallback)
 	return cell && len == sizeof(*cell) ? fdt32_ld(cell) : fallback;
 }
 
+int dt_string_index(int node, const char *property, const char *string)
+{
+	return fdt ? fdt_stringlist_search(fdt, node, property, string) : -ENOENT;
+}
+
 const char *dt_bootargs(void)
 {
 	int chosen = dt_find_path("/chosen");

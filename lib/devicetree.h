@@ -83,6 +83,9 @@ int dt_map_id(int node, const char *map_name, const char *mask_name, uint32_t id
 const char *dt_string(int node, const char *property);
 uint32_t dt_u32(int node, const char *property, uint32_t fallback);
 
+/* The place, from 0, of @string in a list of strings such as "interrupt-names"; negative: it is not there. */
+int dt_string_index(int node, const char *property, const char *string);
+
 /* The command line of /chosen, "" where there is none. */
 const char *dt_bootargs(void);
 

@@ -611,6 +611,24 @@ static void an_index_of_a_broken_tree_stays_in_its_table(void **state)
 	assert_true(dt_index_by_phandle(1) < 0);
 }
 
+static void a_string_has_its_place_in_a_list(void **state)
+{
+	static const char list[] = "eventq\0gerror";
+	int node;
+
+	(void)state;
+	begin();
+	device("smmu", "a", NULL);
+	fdt_property(blob, "interrupt-names", list, sizeof(list));
+	fdt_end_node(blob);
+	finish();
+	node = dt_find_compatible(-1, "a");
+	assert_int_equal(dt_string_index(node, "interrupt-names", "eventq"), 0);
+	assert_int_equal(dt_string_index(node, "interrupt-names", "gerror"), 1);
+	assert_true(dt_string_index(node, "interrupt-names", "event") < 0);
+	assert_true(dt_string_index(node, "reg-names", "eventq") < 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -618,6 +636,7 @@ int main(void)
 		TEST(children_are_found_by_their_name),
 		TEST(devices_are_found_in_their_order_unless_disabled),
 		TEST(registers_are_addresses_of_64_bits),
+		TEST(a_string_has_its_place_in_a_list),
 		TEST(addresses_are_translated_through_every_bus),
 		TEST(what_was_asked_before_does_not_matter),
 		TEST(interrupts_are_numbers_of_the_gic),

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Arm's System MMU, version 3 (ARM IHI 0070): stage 1 translation for each device, as lib/iommu.h asks
+ * for it. In QEMU: -M virt,iommu=smmuv3
+ */
+#ifndef DRIVERS_IOMMU_SMMU_V3_H
+#define DRIVERS_IOMMU_SMMU_V3_H
+
+/*
+ * Sets up every "arm,smmu-v3" of the device tree and registers it; from then on a device behind it
+ * reaches nothing until it is attached. One that cannot be set up says why, and stays as it was found.
+ * Once, after the interrupt controller and the clock. Thread context.
+ */
+void smmu_v3_init(void);
+
+#endif
