@@ -16,6 +16,7 @@ extern const struct command *const command_tables[];
 extern const struct command basic_commands[];
 extern const struct command system_commands[];
 extern const struct command irq_commands[];
+extern const struct command iommu_commands[];
 extern const struct command virtio_commands[];
 extern const struct command pci_commands[];
 extern const struct command blk_commands[];

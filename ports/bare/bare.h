@@ -33,13 +33,13 @@ bool bare_wait(struct bare_wait *wait);
 void bare_wait_end(struct bare_wait *wait);
 
 /*
- * Reads the boot options dma= and swiotlb=, and makes the pool where devices are to use one.
- * Returns 0, or a negative errno: then no device may be probed, because it would get to see
+ * Reads the boot options dma= and swiotlb=, sets up the IOMMUs of the device tree, and makes the pool where
+ * devices are to use one. Returns 0, or a negative errno: then no device may be probed, because it would get to see
  * memory that was to be kept from it. Thread context; before any device is probed.
  */
 int bare_dma_init(void);
 
-/* Gives @dev the DMA backend that was chosen. */
+/* Gives @dev, which has no IOMMU before it, the DMA backend that was chosen. */
 void bare_dma_setup(struct device *dev);
 
 /* Reads the boot options queue-size= and virtio_pci=. Before any device is probed. */
@@ -50,6 +50,17 @@ unsigned int bare_max_queue_size(void);
 
 /* Whether a PCI device with both interfaces is to be driven through the legacy one. */
 bool bare_legacy_pci(void);
+
+/*
+ * The same for a device whose accesses go through the IOMMU @iommu_node of the device tree (negative: through none)
+ * as stream @id. @dev needs its name. Returns 0, or a negative errno, which was printed: then the device reaches no
+ * memory and must not be probed. Thread context.
+ */
+int __must_check bare_dma_setup_iommu(struct device *dev, int iommu_node, uint32_t id);
+
+/* Takes the device out of its IOMMU: it reaches no memory any more. Its driver has unmapped and freed
+ * everything. Allowed for any device. Thread context. */
+void bare_dma_release(struct device *dev);
 
 /* Probes every "virtio,mmio" node of the device tree. Drivers are known already. Once. */
 void bare_virtio_mmio_probe(void);
