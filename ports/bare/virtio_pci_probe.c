@@ -5,8 +5,11 @@
  * those of virtio-mmio, so that adding one to a slot further on renumbers none before it.
  */
 #include <errno.h>
+#include <stdio.h>
 #include "drivers/pci/pci.h"
+#include "lib/iommu.h"
 #include "lib/irq.h"
+#include "lib/msi.h"
 #include "ports/bare/bare.h"
 #include "virtio/port.h"
 #include "virtio/virtio_pci.h"
@@ -118,21 +121,41 @@ static const struct virtio_pci_ops ops = {
 
 /* --- probing ---------------------------------------------------------------------------------- */
 
+/* What the function may reach: by the chosen backend, and where its interrupts go. */
+static int setup_dma(struct device *device, const struct pci_function *fn)
+{
+	const struct msi_controller *msi = fn->msi;
+	int err = msi ? iommu_add_doorbell(msi->doorbell, msi->doorbell_size) : 0;
+
+	return err ? err : bare_dma_setup_iommu(device, fn->iommu_node, fn->iommu_id);
+}
+
+/* The function masters the bus only once its IOMMU, if it has one, knows what it may reach. */
+static int probe_device(struct bare_pci_device *dev, struct pci_function *fn)
+{
+	struct device *device = &dev->vp.vdev.dev;
+	int err;
+
+	dev->fn = fn;
+	dev->vp.vdev.max_queue_size = bare_max_queue_size();
+	snprintf(device->name, sizeof(device->name), "%s", fn->name);
+	err = setup_dma(device, fn);
+	if (err)
+		return err;
+	pci_enable(fn, true, true, true);
+	err = virtio_pci_probe(&dev->vp, &ops, dev, fn->name, bare_legacy_pci());
+	if (err) {
+		pci_enable(fn, false, false, false);
+		bare_dma_release(device);
+	}
+	return err;
+}
+
 static void probe(struct pci_function *fn)
 {
 	struct bare_pci_device *dev = port_alloc(sizeof(*dev));
-	int err = -ENOMEM;
+	int err = dev ? probe_device(dev, fn) : -ENOMEM;
 
-	if (dev) {
-		dev->fn = fn;
-		dev->vp.vdev.max_queue_size = bare_max_queue_size();
-		bare_dma_setup(&dev->vp.vdev.dev);
-		err = 0;
-	}
-	if (!err) {
-		pci_enable(fn, true, true, true);
-		err = virtio_pci_probe(&dev->vp, &ops, dev, fn->name, bare_legacy_pci());
-	}
 	if (err) {
 		port_log(LOG_WARNING, "%s: virtio device not usable (%d)", fn->name, err);
 		port_free(dev);
