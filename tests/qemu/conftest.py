@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import itertools
 import os
+import re
 import zlib
 
 import pytest
@@ -61,7 +62,16 @@ BUSES = [
     {"pci": Pci("pci-legacy-intx", transitional=True, legacy=True, vectors=0), "gic": 3},
     {"pci": Pci("pci-port", port=True), "gic": 3, "ring": BOUNCED},
     {"pci": Pci("pci-port-intx", port=True, vectors=0), "gic": 2},
+    {"pci": Pci("pci-smmu", iommu="smmuv3"), "gic": 3, "ring": Ring("iommu", dma="iommu")},
+    {"pci": Pci("pci-smmu", iommu="smmuv3"), "gic": 2,
+     "ring": Ring("packed-iommu", packed=True, dma="iommu")},
+    {"pci": Pci("pci-smmu-intx", vectors=0, iommu="smmuv3"), "gic": 3, "ring": BOUNCED},
+    {"pci": Pci("pci-smmu-port", port=True, iommu="smmuv3"), "gic": 3,
+     "ring": Ring("packed-swiotlb", packed=True, dma="swiotlb")},
 ]
+
+# What the command iommu calls a stream whose device has the backend.
+CONFINEMENT = {"iommu": "mapped", "swiotlb": "confined", "": "direct"}
 
 
 def pytest_sessionstart():
@@ -134,15 +144,17 @@ def check_devices(machine):
     passes with others."""
     legacy, ring, pci = machine.platform.legacy, machine.platform.ring, machine.platform.pci
     text = machine.run("lsdev")
-    devices = [device for device in host.parse_lsdev(text) if device["driver"] != "-"] \
-        if text != "no devices\n" else []
+    devices = host.parse_lsdev(text) if text != "no devices\n" else []
+    if pci and pci.iommu:
+        streams = re.findall(r"^stream 0x\w+ (\S+) (\w+) ", machine.run("iommu"), re.M)
+        assert streams == [(device["bus"], CONFINEMENT[ring.dma]) for device in devices]
+    devices = [device for device in devices if device["driver"] != "-"]
     if devices:
         assert bool(host.pool_counts(machine)) == (ring.dma == "swiotlb")
     for device in devices:
         assert device["bus"].startswith("pci@" if pci else "mmio@"), text
         assert {form for _, form in device["queues"].values()} == {ring.form(legacy)}, text
-        if not pci:  # there QEMU gives each type of device a size of its own
-            assert {size for size, _ in device["queues"].values()} == {ring.size(legacy)}, text
+        assert all(machine.platform.has_size(size) for size, _ in device["queues"].values()), text
         assert device["features"] & {"RING_PACKED", "EVENT_IDX", "INDIRECT_DESC"} == \
             ring.features(legacy), text
         assert ("VERSION_1" in device["features"]) == (not legacy), text

@@ -86,10 +86,17 @@ def pool_counts(machine):
                                     re.findall(r"([\w-]+) (\d+)", line[2])} if line else {}
 
 
-def slot_name(position):
-    """The bus name and interrupt of the @position-th -device: QEMU fills virt's slots downwards."""
-    slot = 31 - position
-    return f"mmio@{0x0a000000 + slot * 0x200:x}", str(48 + slot)
+def bus_name(platform, position):
+    """The bus name of the @position-th -device: QEMU fills virt's slots of virtio-mmio downwards, and those of PCI
+    upwards, behind the host bridge. (A device behind a port has the port's bus for itself.)"""
+    if platform.pci:
+        return f"pci@00:{position + 1:02x}.0"
+    return f"mmio@{0x0a000000 + (31 - position) * 0x200:x}"
+
+
+def mmio_irq(position):
+    """Its interrupt, with virtio-mmio."""
+    return 48 + 31 - position
 
 
 # --- network ----------------------------------------------------------------------------------

@@ -83,13 +83,21 @@ class Pci:
     legacy: bool = False        # boot option virtio_pci=legacy: driven through that
     vectors: int | None = None  # of MSI-X; None: QEMU's choice, 0: the wired line
     port: bool = False          # each device behind a pcie-root-port of its own
+    iommu: str = ""             # the machine's; the devices then go through it
+
+    # Without a legacy interface that could be switched off, and without a choice of vectors.
+    MODERN_ONLY, WIRED = ("virtio-keyboard",), ("virtio-balloon",)
 
     def device(self, name, number):
         """The words for "virtio-NAME-device,...", the machine's @number-th device."""
         kind, *properties = name.split(",")
-        properties.append(f"disable-legacy={'off' if self.transitional else 'on'}")
-        if self.vectors is not None:
+        if self.vectors is not None and not kind.startswith(self.WIRED):
             properties.append(f"vectors={self.vectors}")
+        properties.append(f"disable-legacy={'off' if self.transitional else 'on'}")
+        if kind.startswith(self.MODERN_ONLY):
+            properties = properties[:-1]
+        if self.iommu:
+            properties.append("iommu_platform=on")
         ahead = []
         if self.port:
             ahead = [f"pcie-root-port,id=port{number},chassis={number + 1}", "-device"]
@@ -124,6 +132,9 @@ class Platform:
             words += self.pci.device(arg, number) if is_device else [arg]
         return words
 
+    def machine_options(self):
+        return f",iommu={self.pci.iommu}" if self.pci and self.pci.iommu else ""
+
     def boot_options(self):
         return self.ring.boot_options() + \
             (["virtio_pci=legacy"] if self.pci and self.pci.legacy else [])
@@ -135,6 +146,10 @@ class Platform:
     @property
     def queue_size(self):
         return self.ring.size(self.legacy)
+
+    def has_size(self, size):
+        """Whether a queue may have this size. On PCI QEMU gives each type of device one of its own."""
+        return 1 <= size <= self.queue_size if self.pci else size == self.queue_size
 
 
 def image_path(arch, kind="elf", name="vireo"):
@@ -370,7 +385,7 @@ class Machine:
         self.serial = Terminal("serial", self._serial)
         self.command_line = [
             qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-            "-M", f"virt,gic-version={platform.gic}{machine_options}",
+            "-M", f"virt,gic-version={platform.gic}{platform.machine_options()}{machine_options}",
             "-cpu", cpu or CPU[platform.arch], "-m", str(memory),
             "-global", f"virtio-mmio.force-legacy={'true' if platform.legacy else 'false'}",
             "-chardev", f"socket,id=serial0,fd={self._serial.fd}", "-serial", "chardev:serial0",
