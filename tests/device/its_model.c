@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See its_model.h. Numbers of registers, fields and commands are written down here once more, on purpose. */
-#include <stdlib.h>
 #include <string.h>
+#include "tests/device/its_memory.h"
 #include "tests/device/its_model.h"
 #include "tests/device/violation.h"
 
-#define REGIONS	  512
 #define BASERS	  3 /* devices, collections, and one of an unknown kind */
 #define QUEUE	  128
 #define COMMAND	  32
@@ -17,11 +16,6 @@ struct its_model its_model;
 
 static char frames[ITS_MODEL_END] __attribute__((aligned(0x10000)));
 
-struct region {
-	char *start, *shadow;
-	size_t size;
-};
-
 struct model_device {
 	uint32_t id;
 	bool valid;
@@ -31,10 +25,6 @@ struct model_device {
 };
 
 static struct {
-	struct region regions[REGIONS];
-	unsigned int live, fail_in;
-	size_t bytes;
-	bool failed;
 	uint32_t redist_ctlr, its_ctlr;
 	uint64_t propbaser, pendbaser, cbaser, cwriter, creadr, baser[BASERS];
 	bool collection;
@@ -43,78 +33,7 @@ static struct {
 	bool pending[ITS_MODEL_LPIS];
 } m;
 
-/* --- memory -------------------------------------------------------------------------------------- */
-
-static struct region *region_of(uint64_t address, size_t size)
-{
-	for (unsigned int i = 0; i < REGIONS; i++) {
-		struct region *region = &m.regions[i];
-		uint64_t start = (uintptr_t)region->start;
-
-		if (region->start && address >= start && address + size <= start + region->size)
-			return region;
-	}
-	return NULL;
-}
-
-/* What the ITS sees of the @size bytes at @address. */
-static const void *see(uint64_t address, size_t size, const char *what)
-{
-	const struct region *region = region_of(address, size);
-
-	if (!region) {
-		violation("its: %s: no memory at 0x%llx", what, (unsigned long long)address);
-		return NULL;
-	}
-	if (its_model.options.coherent)
-		return (const void *)(uintptr_t)address;
-	return region->shadow + (address - (uintptr_t)region->start);
-}
-
-static bool all_zero(const char *bytes, size_t size)
-{
-	while (size && !*bytes)
-		bytes++, size--;
-	return !size;
-}
-
-/* Memory that the ITS is to write to: there, and zeroed. */
-static void check_given(uint64_t address, size_t size, const char *what)
-{
-	const char *bytes = see(address, size, what);
-
-	if (bytes && !all_zero(bytes, size))
-		violation("its: %s: memory that is not zeroed", what);
-}
-
-void *its_model_alloc(size_t size, size_t alignment)
-{
-	struct region *region = m.regions;
-	void *memory;
-
-	if (m.fail_in && --m.fail_in == 0) {
-		m.failed = true;
-		return NULL;
-	}
-	size = ALIGN_UP(size, PAGE_SIZE);
-	while (region->start)
-		region++;
-	if (posix_memalign(&memory, alignment, size))
-		return NULL;
-	memset(memory, 0, size);
-	*region = (struct region){memory, malloc(size), size};
-	memset(region->shadow, 0xa5, size);
-	m.live++;
-	m.bytes += size;
-	return memory;
-}
-
-static bool overlaps(const struct region *region, uint64_t address, size_t size)
-{
-	uint64_t start = (uintptr_t)region->start;
-
-	return address < start + region->size && start < address + size;
-}
+/* --- what it uses ------------------------------------------------------------------------------ */
 
 static uint64_t baser_address(unsigned int n)
 {
@@ -131,87 +50,33 @@ static size_t baser_page(unsigned int n)
 	return (size_t)4096 << 2 * (m.baser[n] >> 8 & 3);
 }
 
-static bool in_use_by_its(const struct region *region)
+static bool in_use_by_its(struct its_range range)
 {
-	bool used = overlaps(region, m.cbaser & 0x000ffffffffff000ull, 4096);
+	bool used = its_overlaps(range, m.cbaser & 0x000ffffffffff000ull, 4096);
 
 	for (unsigned int n = 0; n < BASERS; n++) {
 		size_t size = ((m.baser[n] & 0xff) + 1) * baser_page(n);
 
-		used |= m.baser[n] & VALID && overlaps(region, baser_address(n), size);
+		used |= m.baser[n] & VALID && its_overlaps(range, baser_address(n), size);
 	}
 	for (unsigned int i = 0; i < ITS_MODEL_DEVICES; i++) {
 		used |= m.devices[i].valid &&
-			overlaps(region, m.devices[i].itt, itt_bytes(m.devices[i].bits));
+			its_overlaps(range, m.devices[i].itt, itt_bytes(m.devices[i].bits));
 	}
 	return used && m.its_ctlr & 1;
 }
 
-static bool in_use(const struct region *region)
+bool its_model_uses(struct its_range range)
 {
-	if (m.redist_ctlr & 1 && (overlaps(region, m.propbaser & 0x000ffffffffff000ull, 8192) ||
-				  overlaps(region, m.pendbaser & 0x000fffffffff0000ull, 2048)))
+	if (m.redist_ctlr & 1 && (its_overlaps(range, m.propbaser & 0x000ffffffffff000ull, 8192) ||
+				  its_overlaps(range, m.pendbaser & 0x000fffffffff0000ull, 2048)))
 		return true;
-	return in_use_by_its(region);
-}
-
-void its_model_free(void *memory)
-{
-	struct region *region;
-
-	if (!memory)
-		return;
-	region = region_of((uintptr_t)memory, 1);
-	if (!region || region->start != memory) {
-		violation("its: freed what was not allocated");
-		return;
-	}
-	if (in_use(region))
-		violation("its: memory freed that the GIC uses");
-	free(region->shadow);
-	m.live--;
-	m.bytes -= region->size;
-	*region = (struct region){NULL, NULL, 0};
-	free(memory);
-}
-
-void its_model_clean(const void *start, size_t size)
-{
-	struct region *region = region_of((uintptr_t)start, size);
-
-	if (region)
-		memcpy(region->shadow + ((const char *)start - region->start), start, size);
-	else
-		violation("its: cache maintenance of memory that is not there");
-}
-
-void its_model_fail_alloc(unsigned int nth)
-{
-	m.fail_in = nth;
-	m.failed = false;
-}
-
-bool its_model_alloc_failed(void)
-{
-	return m.failed;
-}
-
-unsigned int its_model_live(void)
-{
-	return m.live;
-}
-
-size_t its_model_bytes(void)
-{
-	return m.bytes;
+	return in_use_by_its(range);
 }
 
 void its_model_reset(void)
 {
-	for (unsigned int i = 0; i < REGIONS; i++) {
-		free(m.regions[i].start);
-		free(m.regions[i].shadow);
-	}
+	its_memory_reset();
 	memset(&m, 0, sizeof(m));
 	memset(&its_model, 0, sizeof(its_model));
 	its_model.stop_at = UINT32_MAX;
@@ -245,7 +110,7 @@ static void deliver(unsigned int lpi)
 static void read_config(unsigned int lpi)
 {
 	const uint8_t *byte =
-		see((m.propbaser & 0x000ffffffffff000ull) + lpi, 1, "configuration of an LPI");
+		its_see((m.propbaser & 0x000ffffffffff000ull) + lpi, 1, "configuration of an LPI");
 
 	if (!byte)
 		return;
@@ -262,8 +127,8 @@ static void enable_lpis(void)
 			  (unsigned long long)m.propbaser, (unsigned long long)m.pendbaser);
 	if (!(m.pendbaser >> 62 & 1))
 		violation("its: a pending table that is not said to be zeroed");
-	check_given(m.pendbaser & 0x000fffffffff0000ull, 2048, "pending table");
-	(void)see(m.propbaser & 0x000ffffffffff000ull, 8192, "property table");
+	its_check_given(m.pendbaser & 0x000fffffffff0000ull, 2048, "pending table");
+	(void)its_see(m.propbaser & 0x000ffffffffff000ull, 8192, "property table");
 }
 
 /* --- commands ------------------------------------------------------------------------------------ */
@@ -297,13 +162,13 @@ static void check_covered(uint32_t id)
 	address += id / (page / 8) * 8;
 	if (id / (page / 8) * 8 >= size)
 		violation("its: device %u is beyond the first level", id);
-	first = see(address, 8, "first level");
+	first = its_see(address, 8, "first level");
 	if (!first || !(*first & VALID))
 		violation("its: device %u has no second level", id);
 	else if (*first & (page - 1))
 		violation("its: a second level that is not aligned");
 	else
-		check_given(*first & 0x000ffffffffff000ull, page, "second level");
+		its_check_given(*first & 0x000ffffffffff000ull, page, "second level");
 }
 
 static void mapd(uint32_t id, const uint64_t *word)
@@ -327,7 +192,7 @@ static void mapd(uint32_t id, const uint64_t *word)
 		violation("its: MAPD with reserved bits");
 	if (device->bits > its_model.options.event_bits)
 		violation("its: MAPD with %u bits of events", device->bits);
-	check_given(device->itt, itt_bytes(device->bits), "interrupt translation table");
+	its_check_given(device->itt, itt_bytes(device->bits), "interrupt translation table");
 }
 
 static void unmapd(uint32_t id, const uint64_t *word)
@@ -354,7 +219,7 @@ static uint32_t *event_of(const char *what, uint32_t id, uint64_t event)
 		violation("its: %s of device %u, event %llu", what, id, (unsigned long long)event);
 		return NULL;
 	}
-	(void)see(device->itt, itt_bytes(device->bits), what);
+	(void)its_see(device->itt, itt_bytes(device->bits), what);
 	return &device->lpi[event];
 }
 
@@ -478,7 +343,7 @@ void its_model_continue(void)
 			m.creadr |= !its_model.stop_silently;
 			return;
 		}
-		word = see((m.cbaser & 0x000ffffffffff000ull) + m.creadr, COMMAND, "command");
+		word = its_see((m.cbaser & 0x000ffffffffff000ull) + m.creadr, COMMAND, "command");
 		if (!word)
 			return;
 		carry_out(word);
@@ -551,8 +416,8 @@ static void check_enable(void)
 		if (baser_fixed(n) && !(m.baser[n] & VALID))
 			violation("its: enabled without table %u", n);
 		else if (baser_fixed(n))
-			check_given(baser_address(n), ((m.baser[n] & 0xff) + 1) * baser_page(n),
-				    "table");
+			its_check_given(baser_address(n), ((m.baser[n] & 0xff) + 1) * baser_page(n),
+					"table");
 	}
 }
 
