@@ -161,6 +161,22 @@ static void a_list_that_loops_is_walked_once(void **state)
 	}
 }
 
+/* Configuration space ends before they do. */
+static void a_capability_that_is_cut_off_is_passed_over(void **state)
+{
+	(void)state;
+	for (unsigned int at = 0xf0; at < 0x100; at += 4) {
+		struct refdev *dev = pci_make(2, 8);
+
+		pci->config[pci->caps_last + 1] = (uint8_t)at;
+		pci->config[at] = 0x09;
+		pci->config[at + 2] = 64;
+		pci->config[at + 3] = at == 0xf0 ? 2 : 1;
+		rig_start(&rig, dev);
+		rig_end(&rig);
+	}
+}
+
 /* What is in front of the right capability, and must be passed over. */
 struct wrong_cap {
 	uint8_t type, bar;
@@ -732,6 +748,7 @@ int main(void)
 		PCI_TEST(a_modern_device_stays_modern),
 		PCI_TEST(a_device_without_its_structures_is_refused),
 		PCI_TEST(a_list_that_loops_is_walked_once),
+		PCI_TEST(a_capability_that_is_cut_off_is_passed_over),
 		PCI_TEST(a_capability_that_makes_no_sense_is_passed_over),
 		PCI_TEST(the_first_of_each_type_counts),
 		PCI_TEST(a_longer_capability_is_no_obstacle),
