@@ -43,6 +43,12 @@ static inline void rig_prepare(struct rig *rig, struct refdev *dev)
 		refdev_pci_attach(dev)->table = rig_vectors;
 }
 
+/* How often one interrupt is acknowledged at the device: a message need not be. */
+static inline unsigned long rig_acknowledged(const struct rig *rig)
+{
+	return rig->pci && rig_vectors ? 0 : 1;
+}
+
 /* Probes it. */
 static inline int rig_probe_prepared(struct rig *rig)
 {
