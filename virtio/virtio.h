@@ -54,10 +54,10 @@ struct virtio_config_ops {
 	int (*find_vqs)(struct virtio_device *vdev, unsigned int nvqs, struct virtqueue *vqs[],
 			const struct virtqueue_info infos[]);
 	void (*del_vqs)(struct virtio_device *vdev);
-	/* Whether the bus finds no device any more; asked when the status reads as all ones. NULL: the
-	 * bus cannot tell. Any context. */
+	/* Whether the bus finds no device any more; asked when registers do not read as they should. NULL:
+	 * the bus cannot tell. Any context. */
 	bool (*gone)(struct virtio_device *vdev);
-	/* Reset of one queue, bounded: 0 or -ETIMEDOUT. NULL: the transport has none. */
+	/* Reset of one queue, bounded: 0, -ETIMEDOUT or -ENODEV. NULL: the transport has none. */
 	int (*reset_vq)(struct virtqueue *vq);
 	/* Gives a queue to the device again after the queue's or the device's reset, with the
 	 * addresses and size that it has now: 0, -EINVAL where the device no longer takes so large a

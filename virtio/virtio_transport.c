@@ -122,9 +122,12 @@ int virtio_transport_legacy_pfn(const struct virtqueue *vq, uint32_t *pfn)
 
 int virtio_transport_await_reset(struct virtqueue *vq, bool (*is_reset)(const struct virtqueue *vq))
 {
+	struct virtio_device *vdev = vq->vdev;
 	uint64_t start = port_now_ns();
 
 	while (!is_reset(vq)) {
+		if (vdev->config->gone && vdev->config->gone(vdev))
+			return -ENODEV;
 		if (port_now_ns() - start > VIRTIO_RESET_TIMEOUT_NS)
 			return -ETIMEDOUT;
 		port_delay_ns(VIRTIO_RESET_POLL_NS);

@@ -28,7 +28,8 @@ int __must_check virtio_transport_make_vq(struct virtio_device *vdev, unsigned i
 /* Where a legacy device finds @vq: *@pfn, in pages. Returns 0 or -E2BIG: beyond its reach. */
 int __must_check virtio_transport_legacy_pfn(const struct virtqueue *vq, uint32_t *pfn);
 
-/* Waits, bounded, until @is_reset says so. Returns 0 or -ETIMEDOUT. Thread context. */
+/* Waits, bounded, until @is_reset says so. Returns 0, -ETIMEDOUT, or -ENODEV (the device is gone). Thread
+ * context. */
 int __must_check virtio_transport_await_reset(struct virtqueue *vq,
 					      bool (*is_reset)(const struct virtqueue *vq));
 

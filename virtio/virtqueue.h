@@ -188,7 +188,7 @@ void *virtqueue_detach_unused_buf(struct virtqueue *vq);
 /*
  * Takes the queue from the device, hands every buffer in it to @recycle, and gives it back empty
  * (2.6.1, VIRTIO_F_RING_RESET). Waits, bounded, for the device. Thread context. Returns 0, -EOPNOTSUPP
- * (not negotiated, or not by this transport), -ETIMEDOUT (the queue is broken; nothing was recycled).
+ * (not negotiated, or not by this transport), -ETIMEDOUT or -ENODEV (the queue is broken; nothing was recycled).
  */
 int __must_check virtqueue_reset(struct virtqueue *vq,
 				 void (*recycle)(struct virtqueue *vq, void *data));

@@ -56,8 +56,10 @@ struct refdev_pci {
 	unsigned long isr_reads, vector_writes;
 
 	/* Lies. */
-	bool gone;		   /* all reads are ones */
-	bool status_ones;	   /* only that of the status */
+	bool gone; /* all reads are ones */
+	unsigned int
+		vanish_in; /* so many reads of configuration space until it is gone; 0: never */
+	bool status_ones;  /* only that of the status */
 	unsigned int max_vector;   /* a vector from this on is answered by NO_VECTOR; 0: none is */
 	bool forget_config_vector; /* the next ones of config space are */
 	uint16_t num_queues;	   /* not 0: what it says that it has */

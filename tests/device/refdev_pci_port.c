@@ -19,6 +19,8 @@ static uint32_t config_read(void *fn, unsigned int offset, unsigned int width)
 		violation("pci: %u bytes of configuration space at %#x", width, offset);
 		return ~0u;
 	}
+	if (pci->vanish_in && --pci->vanish_in == 0)
+		pci->gone = true;
 	if (pci->gone)
 		return ~0u >> (32 - 8 * width);
 	while (width-- > 0)

@@ -15,7 +15,7 @@ static struct refdev_pci *pci; /* of the device that was made last */
 static struct virtqueue *vqs[REFDEV_QUEUES];
 static struct virtqueue_info infos[REFDEV_QUEUES];
 static unsigned int nvqs, callbacks[REFDEV_QUEUES], finished, changes;
-static int find_result;
+static int find_result, probe_result;
 static void (*after_find)(void); /* before DRIVER_OK */
 
 static const struct refdev_field fields[] = {{0, 4, -1, REF_CONFIG_RO}, {4, 2, -1, REF_CONFIG_RW}};
@@ -51,7 +51,9 @@ static int test_probe(struct virtio_device *vdev)
 	find_result = virtio_find_vqs(vdev, nvqs, vqs, infos);
 	if (!find_result && after_find)
 		after_find();
-	return find_result;
+	if (!find_result && probe_result)
+		virtio_del_vqs(vdev);
+	return find_result ? find_result : probe_result;
 }
 
 static void take_back(struct virtio_device *vdev)
@@ -103,6 +105,7 @@ static int pci_setup(void **state)
 	memset(callbacks, 0, sizeof(callbacks));
 	finished = changes = 0;
 	find_result = 1;
+	probe_result = 0;
 	after_find = NULL;
 	return 0;
 }

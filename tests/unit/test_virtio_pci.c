@@ -617,6 +617,24 @@ static void a_reset_without_a_register_is_not_agreed_on(void **state)
 	rig_end(&rig);
 }
 
+/* 4.1.4.3.2#6: a driver that gives up has enabled its queues already. */
+static void a_probe_that_fails_takes_its_queues_back(void **state)
+{
+	(void)state;
+	for (uint32_t version = 1; version <= 2; version++) {
+		struct refdev *dev = pci_make(version, 8);
+
+		probe_result = -EPROTO;
+		assert_int_equal(rig_probe(&rig, dev), 0);
+		assert_int_equal(rig.vdev->error, -EPROTO);
+		assert_false(dev->queues[0].ready);
+		assert_int_equal(dma_test_allocations(), 0);
+		assert_int_equal(pci->enabled, 0);
+		assert_int_equal(dev->status, REF_S_FAILED);
+		rig_end(&rig);
+	}
+}
+
 /* 4.1.4.3.2#5 */
 static void the_end_of_a_reset_is_awaited(void **state)
 {
@@ -679,6 +697,32 @@ static void vanish_soon(void *arg)
 	((struct refdev_pci *)arg)->gone = true;
 }
 
+/* Wherever in the walk of its capabilities. */
+static void a_function_that_vanishes_while_it_is_looked_at_is_no_device(void **state)
+{
+	unsigned int vanished = 0;
+
+	(void)state;
+	for (unsigned int reads = 1; reads < 100; reads++) {
+		struct refdev *dev = pci_make(2, 8);
+		int err;
+
+		pci->vanish_in = reads;
+		err = rig_probe(&rig, dev);
+		if (!pci->gone) {
+			assert_int_equal(err, 0);
+			assert_true(vanished > 20);
+			pci->vanish_in = 0;
+			rig_end(&rig);
+			return;
+		}
+		vanished++;
+		assert_int_equal(err, -ENODEV);
+		pci_discard(dev);
+	}
+	fail_msg("a walk that never ends");
+}
+
 /* While its reset is awaited: the wait ends at once. */
 static void a_device_that_vanishes_while_it_is_probed_fails(void **state)
 {
@@ -718,6 +762,23 @@ static void a_device_that_has_vanished_is_removed_at_once(void **state)
 		port_host_forbid_alloc(false);
 		pci_discard(dev);
 	}
+}
+
+static void a_queue_reset_does_not_wait_for_a_device_that_has_vanished(void **state)
+{
+	struct refdev *dev = pci_make(2, 8);
+	uint64_t start;
+
+	(void)state;
+	dev->offered |= BIT_ULL(REF_F_RING_RESET);
+	rig_start(&rig, dev);
+	pci->gone = true;
+	start = port_now_ns();
+	assert_int_equal(virtqueue_reset(vqs[0], recycle), -ENODEV);
+	assert_int_equal(port_now_ns(), start);
+	assert_true(virtqueue_is_broken(vqs[0]));
+	pci->gone = false;
+	rig_end(&rig);
 }
 
 /* A status of ones alone says nothing: the bus knows the device still. */
@@ -767,11 +828,14 @@ int main(void)
 		PCI_TEST(a_queue_whose_register_cannot_be_reached_is_refused),
 		PCI_TEST(a_queue_reset_is_over_when_the_device_says_so),
 		PCI_TEST(a_reset_without_a_register_is_not_agreed_on),
+		PCI_TEST(a_probe_that_fails_takes_its_queues_back),
 		PCI_TEST(the_end_of_a_reset_is_awaited),
 		PCI_TEST(a_ring_beyond_a_legacy_devices_reach_is_refused),
 		PCI_TEST(a_function_that_does_not_answer_is_no_device),
+		PCI_TEST(a_function_that_vanishes_while_it_is_looked_at_is_no_device),
 		PCI_TEST(a_device_that_vanishes_while_it_is_probed_fails),
 		PCI_TEST(a_device_that_has_vanished_is_removed_at_once),
+		PCI_TEST(a_queue_reset_does_not_wait_for_a_device_that_has_vanished),
 		PCI_TEST(a_status_of_ones_alone_is_a_device_that_does_not_answer),
 	};
 
