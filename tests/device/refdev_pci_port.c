@@ -78,6 +78,11 @@ static void disable_vectors(void *fn)
 	for (unsigned int i = 0; i < REFDEV_PCI_VECTORS; i++)
 		if (pci->vectors[i].handler)
 			violation("pci: vector %u still has its handler", i);
+	for (unsigned int i = 0; i < REFDEV_QUEUES; i++)
+		if (pci->queue_vector[i] != REFDEV_PCI_NOBODY && !pci->gone)
+			violation("pci: vectors disabled that queue %u still sends", i);
+	if (pci->config_vector != REFDEV_PCI_NOBODY && !pci->gone)
+		violation("pci: vectors disabled that config space still sends");
 	pci->enabled = 0;
 }
 
