@@ -34,7 +34,6 @@ struct smmu {
 	unsigned long cmdq_errors_seen; /* of which smmu_sync() has told */
 	unsigned long commands;
 	struct work drain;		 /* events that one interrupt left */
-	void *streams_memory;		 /* twice the table, which is as aligned as it is large */
 	__le64 *streams;		 /* the table, or the first of two levels */
 	unsigned int stream_bits, split; /* split: of an id, below the first level; 0: one level */
 	size_t streams_size;

@@ -137,11 +137,10 @@ int smmu_streams_init(struct smmu *smmu)
 	else
 		smmu->streams_size = (size_t)STE_BYTES << smmu->stream_bits;
 	/* The table is as aligned as it is large. */
-	smmu->streams_memory = alloc_pages_exact(2 * MAX(smmu->streams_size, (size_t)PAGE_SIZE));
-	if (!smmu->streams_memory)
+	smmu->streams =
+		alloc_pages_aligned(smmu->streams_size, MAX(smmu->streams_size, (size_t)PAGE_SIZE));
+	if (!smmu->streams)
 		return -ENOMEM;
-	smmu->streams = (__le64 *)ALIGN_UP((uintptr_t)smmu->streams_memory,
-					   (uintptr_t)MAX(smmu->streams_size, (size_t)PAGE_SIZE));
 	cfg = STRTAB_CFG(smmu->stream_bits);
 	if (smmu->split)
 		cfg |= STRTAB_TWO_LEVEL | STRTAB_SPLIT(smmu->split);
@@ -152,6 +151,6 @@ int smmu_streams_init(struct smmu *smmu)
 
 void smmu_streams_exit(struct smmu *smmu)
 {
-	free_pages_exact(smmu->streams_memory, 2 * MAX(smmu->streams_size, (size_t)PAGE_SIZE));
-	smmu->streams_memory = NULL;
+	free_pages_exact(smmu->streams, smmu->streams_size);
+	smmu->streams = NULL;
 }
