@@ -208,15 +208,20 @@ $(B)/host/obj/%.o: %.c Makefile | deps
 	@echo "  CC      host $<"
 	@$(HOST_CC) $(HOST_CFLAGS) $(SANITIZE) -MMD -MP -c $< -o $@
 
-# An archive: a test gets those files that it needs, and may bring its own of the others; so may a simulation, which is why
-# these come first.
-$(B)/host/libvireo.a: $(patsubst %.c,$(B)/host/obj/%.o,$(HOST_SUPPORT) $(HOST_SHIPPED))
+# An archive: a test gets those files that it needs, and may bring its own of the others.
+$(B)/host/libvireo.a: $(patsubst %.c,$(B)/host/obj/%.o,$(HOST_SHIPPED) $(HOST_SUPPORT))
 	@rm -f $@
 	@ar rcsD $@ $^
 
 $(B)/host/test_%: $(B)/host/obj/tests/unit/test_%.o $(B)/host/libvireo.a
 	@echo "  LD      $@"
-	@$(HOST_CC) $(SANITIZE) -o $@ $^ -lcmocka -lfdt -lz
+	@$(HOST_CC) $(SANITIZE) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lfdt -lz
+
+# The simulated PCI host has registers and messages of its own, so it is no part of the archive.
+PCISIM := obj/tests/device/pci/pcisim.o
+$(B)/host/test_pci: $(B)/host/$(PCISIM)
+$(B)/coverage/test_pci: $(B)/coverage/$(PCISIM)
+$(B)/fuzz/fuzz_pci: $(B)/fuzz/$(PCISIM)
 
 # The queues on a big-endian CPU, under qemu-user.
 BIG_ENDIAN_SOURCES := $(wildcard $(addprefix lib/,dma.c dma_direct.c pages.c scatterlist.c) \
@@ -281,13 +286,14 @@ $(B)/fuzz/obj/%.o: %.c Makefile | deps
 	@echo "  CC      fuzz $<"
 	@$(FUZZ_CC) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/fuzz/libvireo.a: $(patsubst %.c,$(B)/fuzz/obj/%.o,$(FUZZ_SUPPORT) $(FUZZ_SHIPPED))
+$(B)/fuzz/libvireo.a: $(patsubst %.c,$(B)/fuzz/obj/%.o,$(FUZZ_SHIPPED) $(FUZZ_SUPPORT))
 	@rm -f $@
 	@ar rcsD $@ $^
 
 $(FUZZ_BINS): $(B)/fuzz/%: $(B)/fuzz/obj/tests/fuzz/%.o $(B)/fuzz/libvireo.a
 	@echo "  LD      $@"
-	@$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(FUZZ_WRAP) -o $@ $^ -lcmocka -lfdt -lz
+	@$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(FUZZ_WRAP) -o $@ \
+		$(filter %.o,$^) $(filter %.a,$^) -lcmocka -lfdt -lz
 
 # $(1): the target, $(2): options. An input may take 10 s; what fails is kept as build/fuzz/TARGET-*.
 fuzz_command = $(1)=$(B)/fuzz/$(1) -artifact_prefix=$(B)/fuzz/$(1)- -timeout=10 -rss_limit_mb=1024 \
@@ -337,12 +343,12 @@ $(B)/coverage/obj/%.o: %.c Makefile | deps
 	@rm -f $(@:.o=.gcda)
 	@$(HOST_CC) $(COVERAGE_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/coverage/libvireo.a: $(patsubst %.c,$(B)/coverage/obj/%.o,$(HOST_SUPPORT) $(HOST_SHIPPED))
+$(B)/coverage/libvireo.a: $(patsubst %.c,$(B)/coverage/obj/%.o,$(HOST_SHIPPED) $(HOST_SUPPORT))
 	@rm -f $@
 	@ar rcsD $@ $^
 
 $(B)/coverage/test_%: $(B)/coverage/obj/tests/unit/test_%.o $(B)/coverage/libvireo.a
-	@$(HOST_CC) --coverage -o $@ $^ -lcmocka -lfdt -lz
+	@$(HOST_CC) --coverage -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lfdt -lz
 
 # Branches of virtio/ that the unit tests take, of those that can be taken at all; see the script.
 COVERAGE_BRANCHES := 95

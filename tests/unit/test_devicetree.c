@@ -454,10 +454,12 @@ static void a_path_is_followed_name_by_name(void **state)
 }
 
 static const char *const names[DT_PROPERTIES] = {
-	"compatible",	    "status",		"device_type", "reg",
-	"ranges",	    "#address-cells",	"#size-cells", "interrupts",
-	"interrupt-parent", "#interrupt-cells", "phandle",     "linux,phandle",
-	"bootargs",	    "stdout-path",	"method",
+	"compatible",	    "status",		"device_type",	 "reg",
+	"ranges",	    "#address-cells",	"#size-cells",	 "interrupts",
+	"interrupt-parent", "#interrupt-cells", "interrupt-map", "interrupt-map-mask",
+	"msi-map",	    "msi-map-mask",	"iommu-map",	 "iommu-map-mask",
+	"bus-range",	    "phandle",		"linux,phandle", "bootargs",
+	"stdout-path",	    "method",
 };
 
 /* Properties of any of the names and of others, twice or of an odd size now and then. */

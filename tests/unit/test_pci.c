@@ -6,7 +6,7 @@
 #include "tests/unit/test.h"
 #include "drivers/pci/pci_private.h"
 #include "lib/msi.h"
-#include "tests/device/pcisim.h"
+#include "tests/device/pci/pcisim.h"
 
 #define VIRTIO_BLK 0x10421af4u
 

@@ -8,7 +8,7 @@
 #include <arch/mmio.h>
 #include "drivers/pci/pci_private.h"
 #include "lib/machine.h"
-#include "tests/device/pcisim.h"
+#include "tests/device/pci/pcisim.h"
 
 static struct sim_function functions[SIM_FUNCTIONS];
 static unsigned int function_count;
