@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lspci: every PCI function with its ids, its BARs, its capabilities and its interrupt. */
+/* lspci: every PCI function with its ids, its BARs, its capabilities and its interrupt. pcireg: a look at registers. */
+#include <errno.h>
 #include <inttypes.h>
+#include <string.h>
+#include <arch/mmio.h>
 #include "apps/shell/commands.h"
 #include "drivers/pci/pci.h"
 #include "lib/msi.h"
@@ -115,7 +118,54 @@ static int lspci(struct shell *sh, int argc, char **argv)
 	return 0;
 }
 
+/* By its name in lspci, with or without the "pci@". */
+static struct pci_function *function_by_name(const char *name)
+{
+	struct pci_function *fn;
+
+	pci_for_each_function (fn) {
+		if (strcmp(fn->name, name) == 0 || strcmp(strchr(fn->name, '@') + 1, name) == 0)
+			return fn;
+	}
+	return NULL;
+}
+
+/* One register, with decoding on for as long as that takes. A driver's settings stay what they are. */
+static uint32_t read_register(struct pci_function *fn, const void *reg)
+{
+	uint16_t command = pci_read16(fn, PCI_COMMAND);
+	uint32_t value;
+
+	pci_enable(fn, true, true, command & PCI_COMMAND_MASTER);
+	value = mmio_read32(reg);
+	pci_write16(fn, PCI_COMMAND, command);
+	return value;
+}
+
+static int pcireg(struct shell *sh, int argc, char **argv)
+{
+	struct pci_function *fn = function_by_name(argv[1]);
+	uint64_t bar, offset;
+	const void *reg;
+
+	(void)argc;
+	if (!fn)
+		return sh_error(sh, -ENODEV, "no function %s (see lspci)", argv[1]);
+	if (sh_number(sh, "bar", argv[2], PCI_BARS - 1, &bar) != 0 ||
+	    sh_number(sh, "offset", argv[3], UINT64_MAX, &offset) != 0)
+		return -EINVAL;
+	if (offset % sizeof(uint32_t))
+		return sh_error(sh, -EINVAL, "offset %s is no multiple of 4", argv[3]);
+	reg = pci_map(fn, (unsigned int)bar, offset, sizeof(uint32_t));
+	if (!reg)
+		return sh_error(sh, -ENXIO, "BAR %s has no such register, or it cannot be mapped",
+				argv[2]);
+	sh_printf(sh, "0x%08" PRIx32 "\n", read_register(fn, reg));
+	return 0;
+}
+
 const struct command pci_commands[] = {
 	{"lspci", "", "lists the PCI functions", 0, 0, lspci},
+	{"pcireg", "FUNCTION BAR OFFSET", "reads a register of FUNCTION of lspci", 3, 3, pcireg},
 	{NULL, NULL, NULL, 0, 0, NULL},
 };

@@ -55,6 +55,11 @@ struct pci_function {
 #define PCI_STATUS	0x06
 #define PCI_HEADER_TYPE 0x0e
 
+#define PCI_COMMAND_IO	   BIT(0)
+#define PCI_COMMAND_MEMORY BIT(1)
+#define PCI_COMMAND_MASTER BIT(2)
+#define PCI_COMMAND_NO_INT BIT(10)
+
 /* Capabilities that are used here, or shown with a name. */
 #define PCI_CAP_PM	0x01
 #define PCI_CAP_MSI	0x05
