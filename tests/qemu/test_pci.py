@@ -177,6 +177,38 @@ def test_interrupts_are_qemus(lab, arch, options):
 
 
 @pytest.mark.parametrize("options", ECAM)
+def test_bridges_of_all_kinds(lab, arch, options):
+    """A switch of PCI Express with two ports, and conventional bridges one behind the other."""
+    machine = lab.boot(
+        arch, *port(1, addr="2"), "-device", "x3130-upstream,id=up,bus=rp1",
+        "-device", "xio3130-downstream,id=d0,bus=up,chassis=8,slot=8",
+        "-device", "xio3130-downstream,id=d1,bus=up,chassis=9,slot=9",
+        "-device", "pcie-pci-bridge,id=pb,bus=d1", "-device", "pci-bridge,id=c0,bus=pb,addr=4,chassis_nr=20",
+        "-device", "pci-bridge,id=c1,bus=c0,addr=5,chassis_nr=21", "-device", "edu,bus=c1,addr=6",
+        *null_disk("a", ",bus=d0"), machine_options=options)
+    functions = check(machine, options).values()
+    assert len(functions) == 1 + 1 + 3 + 1 + 2 + 1 + 1
+    edu = next(function for function in functions if function.id == (0x1234, 0x11e8))
+    assert machine.run(f"pcireg {edu.name} 0 0") == EDU + "\n"
+    machine.poweroff()
+
+
+@pytest.mark.parametrize("gic", (2, 3))
+def test_ids_are_those_of_the_iommu(lab, gic):
+    """What arrives at the SMMU from behind a bridge to conventional PCI is that bridge's own."""
+    machine = lab.boot(Platform("aarch64", gic=gic), *port(1, addr="2"), *port(2, addr="3"), "-device",
+                       "pcie-pci-bridge,id=pb,bus=rp2", "-device", "edu,bus=pb,addr=6",
+                       *null_disk("a", ",bus=rp1"), machine_options=",iommu=smmuv3")
+    for function in check(machine, "").values():
+        if function.id == (0x1b36, 0x0008):
+            continue  # the host bridge asks for nothing
+        bus, slot, number = function.where
+        wanted = bus << 8 if function.id == (0x1234, 0x11e8) else bus << 8 | slot << 3 | number
+        assert function.rest.endswith(f" iommu {wanted:#x}"), function
+    machine.poweroff()
+
+
+@pytest.mark.parametrize("options", ECAM)
 def test_many_ports(lab, arch, options):
     """More hot-plug ports than there are pieces of I/O, or spare bus numbers: each device has its addresses."""
     args = []
