@@ -101,9 +101,17 @@ WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wsha
 	-Wwrite-strings -Wpointer-arith
 
 # -ffile-prefix-map: the same result wherever the clone lies. -fstack-usage: for check-stack.
-COMMON_FLAGS := -std=gnu11 -O2 -g -ffreestanding -ffunction-sections -fdata-sections \
+COMMON_FLAGS := -std=gnu11 -g -ffreestanding -ffunction-sections -fdata-sections \
 	-fstack-usage -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) -I. \
 	-DVIRTIO_PORT_INLINE='"ports/bare/port_inline.h"'
+
+# An image is to be small, but for what its devices and its boot are measured by (make bench-count).
+FAST    := boot/% ports/bare/% drivers/timer/% drivers/serial/% drivers/irqchip/gic_v% drivers/irqchip/gic_common.c \
+	virtio/vring_% virtio/virtqueue.c virtio/virtio_mmio.c virtio/virtio_pci_% virtio/virtio_transport.c \
+	drivers/virtio/virtio_net% drivers/virtio/%_queue.c drivers/virtio/virtio_rng.c drivers/virtio/virtio_blk_sync.c \
+	lib/arch/% $(patsubst %,lib/%.c,devicetree devicetree_index dma dma_direct dma_shared swiotlb format irq list_sort \
+	scatterlist timer tty work) apps/bench/% apps/shell/inet.c apps/shell/netclient.c tests/bench/%
+optimise = $(if $(filter $(FAST),$(1)),-O2,-Os)
 
 CROSS_arm     := arm-none-eabi-
 CROSS_aarch64 := aarch64-linux-gnu-
@@ -141,7 +149,7 @@ $(B)/$(1)/obj/boot/%.o: EXTRA_CFLAGS := $(BOOT_CFLAGS_$(1))
 $(B)/$(1)/obj/%.o: %.c Makefile $(call third_party,$(1))/stamp | deps
 	@mkdir -p $$(@D)
 	@echo "  CC      $(1) $$<"
-	@$(CROSS_$(1))gcc $(CFLAGS_$(1)) $$(EXTRA_CFLAGS) -isystem $(call third_party,$(1))/include -MMD -MP -c $$< -o $$@
+	@$(CROSS_$(1))gcc $$(call optimise,$$<) $(CFLAGS_$(1)) $$(EXTRA_CFLAGS) -isystem $(call third_party,$(1))/include -MMD -MP -c $$< -o $$@
 
 $(B)/$(1)/obj/%.o: %.S Makefile | deps
 	@mkdir -p $$(@D)
