@@ -31,6 +31,7 @@ struct dma_map_ops {
 				enum dma_data_direction dir);
 	size_t (*max_mapping_size)(struct device *dev); /* NULL: no limit */
 	size_t (*mapping_capacity)(struct device *dev); /* NULL: no limit */
+	bool (*faulted)(struct device *dev);		/* NULL: never */
 	bool translated; /* addresses are an IOMMU's, not those of physical memory */
 };
 
@@ -57,6 +58,16 @@ size_t dma_max_mapping_size(struct device *dev);
 /* How many bytes can be mapped at a time, shared by all users of the backend; SIZE_MAX: any number. A
  * driver that keeps many buffers mapped leaves most of it to others. */
 size_t dma_mapping_capacity(struct device *dev);
+
+/*
+ * Whether an access of @dev has been refused since the last call: then what it says of requests that were in
+ * flight is not to be believed, as a device need not know what became of its writes. Faults that nobody
+ * has been told of yet are asked for. Any context.
+ */
+static inline bool dma_faulted(struct device *dev)
+{
+	return unlikely(dev->dma_ops) && dev->dma_ops->faulted && dev->dma_ops->faulted(dev);
+}
 
 /* As above, for @size bytes at @offset in a page; a "page" here is its CPU address. */
 dma_addr_t dma_map_page(struct device *dev, void *page, size_t offset, size_t size,

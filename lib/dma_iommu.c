@@ -331,6 +331,7 @@ const struct dma_map_ops iommu_dma_ops = {
 	.sync_for_device = iommu_dma_sync_for_device,
 	.max_mapping_size = iommu_dma_max_mapping_size,
 	.mapping_capacity = iommu_dma_mapping_capacity,
+	.faulted = iommu_faulted,
 	.translated = true,
 };
 

@@ -15,6 +15,7 @@
 
 static struct list_head iommus = LIST_HEAD_INIT(iommus);
 static struct iommu_stream streams[IOMMU_STREAMS_MAX]; /* free where dev is NULL */
+static unsigned int stream_count;
 
 static struct {
 	uint64_t phys, size;
@@ -174,6 +175,8 @@ int iommu_add_doorbell(uint64_t phys, uint64_t size)
 
 struct iommu_stream *iommu_stream_of(const struct device *dev)
 {
+	if (dev && !stream_count) /* the rule, on a machine without an IOMMU */
+		return NULL;
 	for (unsigned int i = 0; i < IOMMU_STREAMS_MAX; i++) {
 		if (streams[i].dev == dev)
 			return &streams[i];
@@ -220,6 +223,7 @@ int iommu_attach(struct iommu_domain *domain, uint32_t id, struct device *dev)
 		return err;
 	*stream = (struct iommu_stream){.dev = dev, .id = id, .domain = domain};
 	domain->streams++;
+	stream_count++;
 	return 0;
 }
 
@@ -245,6 +249,7 @@ struct iommu_domain *iommu_detach(struct device *dev)
 	domain = stream->domain;
 	id = stream->id;
 	*stream = (struct iommu_stream){0};
+	stream_count--;
 	if (!iommu_stream_by_id(domain->iommu, id))
 		err = domain->iommu->ops->attach(domain->iommu, id, NULL);
 	if (err) {

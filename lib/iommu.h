@@ -52,6 +52,9 @@ struct iommu_ops {
 	/* Unmaps whole ranges that were mapped. When it returns 0 no device reaches them any more, by any
 	 * cached translation either. Otherwise neither addresses nor memory may be used again. */
 	int (*unmap)(struct iommu_domain *domain, uint64_t iova, uint64_t size);
+	/* Reports the faults that are recorded now, without waiting for an interrupt; with IRQs masked. NULL: they are
+	 * reported as they happen. */
+	void (*poll)(struct iommu *iommu);
 };
 
 /* Why an access was refused. */
@@ -160,6 +163,9 @@ void iommu_report_fault(struct iommu *iommu, const struct iommu_fault *fault);
 
 /* Called for each fault, printed or not; @dev: NULL where no device has the stream. In interrupts. */
 void iommu_set_fault_handler(void (*handler)(struct device *dev, const struct iommu_fault *fault));
+
+/* Whether @dev's stream has faulted since the last call (see dma_faulted()). Any context. */
+bool iommu_faulted(struct device *dev);
 
 /* Faults of @dev's stream so far. */
 unsigned long iommu_faults_of(const struct device *dev);

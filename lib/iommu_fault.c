@@ -3,6 +3,7 @@
  * Faults: counted for their device, printed, and handed on. A device that strays does so thousands of
  * times a second, so only some a second are printed; the rest is a number in the next message.
  */
+#include <arch/cpu.h>
 #include "lib/iommu.h"
 #include "lib/iommu_private.h"
 #include "lib/log.h"
@@ -79,6 +80,25 @@ void iommu_report_fault(struct iommu *iommu, const struct iommu_fault *fault)
 void iommu_set_fault_handler(void (*handler)(struct device *dev, const struct iommu_fault *fault))
 {
 	fault_handler = handler;
+}
+
+bool iommu_faulted(struct device *dev)
+{
+	struct iommu_stream *stream = iommu_stream_of(dev);
+	const struct iommu *iommu;
+	unsigned long state;
+	bool faulted;
+
+	if (!stream)
+		return false;
+	iommu = stream->domain->iommu;
+	state = irq_save();
+	if (iommu->ops->poll)
+		iommu->ops->poll(stream->domain->iommu);
+	faulted = stream->faults != stream->faults_seen;
+	stream->faults_seen = stream->faults;
+	irq_restore(state);
+	return faulted;
 }
 
 unsigned long iommu_faults_of(const struct device *dev)

@@ -11,7 +11,7 @@ struct iommu_stream {
 	struct device *dev; /* NULL: a free entry */
 	uint32_t id;
 	struct iommu_domain *domain;
-	unsigned long faults;
+	unsigned long faults, faults_seen; /* seen: by iommu_faulted() */
 };
 
 struct list_head *iommu_list(void);

@@ -10,6 +10,7 @@
 #include <arch/cpu.h>
 #include "lib/dma_direct.h"
 #include "lib/dma_shared.h"
+#include "lib/iommu.h"
 #include "lib/log.h"
 #include "lib/pages.h"
 #include "lib/swiotlb.h"
@@ -285,6 +286,7 @@ const struct dma_map_ops swiotlb_dma_ops = {
 	.sync_for_device = swiotlb_sync_single_for_device,
 	.max_mapping_size = swiotlb_max_mapping_size,
 	.mapping_capacity = mapping_capacity,
+	.faulted = iommu_faulted, /* where one confines devices to the pool */
 };
 
 /* --- the pool's life ----------------------------------------------------------------------- */

@@ -21,6 +21,7 @@ static const struct iommu_ops smmu_ops = {
 	.prepare = smmu_prepare,
 	.map = smmu_map,
 	.unmap = smmu_unmap,
+	.poll = smmu_poll,
 };
 
 /* What this driver needs and the SMMU does not have, or NULL. */

@@ -104,6 +104,15 @@ static bool drain(struct smmu *smmu)
 	return (smmu_read(smmu, SMMU_EVENTQ_PROD) & wrap) != queue->cons;
 }
 
+void smmu_poll(struct iommu *iommu)
+{
+	struct smmu *smmu = to_smmu(iommu);
+	const uint32_t prod = smmu_read(smmu, SMMU_EVENTQ_PROD);
+
+	if (prod != (smmu->evtq.cons | (smmu->evtq.prod & EVENTQ_OVERFLOW)) && drain(smmu))
+		work_schedule(&smmu->drain);
+}
+
 static void drain_later(struct work *work)
 {
 	struct smmu *smmu = container_of(work, struct smmu, drain);

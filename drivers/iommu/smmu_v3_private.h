@@ -116,6 +116,9 @@ void smmu_evtq_exit(struct smmu *smmu);
 /* Handlers for the lines that the device tree names, and lets the SMMU raise them. */
 void smmu_evtq_request_irqs(struct smmu *smmu, int node);
 
+/* Reports the events that are recorded now. With IRQs masked. */
+void smmu_poll(struct iommu *iommu);
+
 /* --- streams --------------------------------------------------------------------------------------- */
 
 int smmu_streams_init(struct smmu *smmu);

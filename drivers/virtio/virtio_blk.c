@@ -7,6 +7,7 @@
  */
 #include <inttypes.h>
 #include "drivers/virtio/virtio_blk_private.h"
+#include "lib/dma.h"
 
 #define BLK_ALIGNMENT __alignof__(struct virtio_blk)
 
@@ -80,6 +81,7 @@ static int blk_probe(struct virtio_device *vdev)
 	if (err)
 		goto free;
 	blk->vq->priv = blk;
+	blk->checked = vdev->dev.dma_ops && vdev->dev.dma_ops->faulted;
 	blk->disables = !virtio_has_feature(vdev, VIRTIO_F_EVENT_IDX);
 	err = virtio_blk_read_config(blk, &blk->info);
 	if (err)

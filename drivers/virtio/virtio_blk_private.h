@@ -42,8 +42,10 @@ struct virtio_blk {
 	bool stuck;		  /* it did not answer a reset, and may still write to our memory */
 	bool unusual;		  /* an error, frozen, or there are requests in the lists below */
 	bool disables;		  /* without event index, or polled: rounds turn interrupts off */
+	bool checked;		  /* by an IOMMU, whose faults make requests fail */
 	bool unkicked;		  /* buffers were added since the last kick */
 	unsigned long requests;	  /* ever put into the ring */
+	unsigned long distrusted; /* those before this one were in flight at a fault */
 	bool polled;		  /* no interrupts are asked for: virtio_blk_poll() looks */
 	unsigned int completing;  /* rounds that call done() now, and kick afterwards */
 	unsigned int references;  /* probe's, and a blocking call's: the last one frees */

@@ -7,6 +7,7 @@
  * submitted is published with one kick at the end of the round.
  */
 #include "drivers/virtio/virtio_blk_private.h"
+#include "lib/dma.h"
 
 /* Requests are taken back so many at a time, and so many times at most in one interrupt, however fast the
  * device is. */
@@ -428,6 +429,28 @@ static __noinline void blk_end_others(struct virtio_blk *blk)
 	blk_call_done(&over);
 }
 
+/* No request is in flight for as long as it takes to send so many others. */
+#define BLK_OVERTAKEN 0x10000u
+
+/*
+ * Where an access of the disk was refused nobody knows which request it was for, and the disk may well say that all
+ * went well: so all that were in flight fail. After they were taken, so that nothing is missed.
+ */
+static __noinline void blk_check_faults(struct virtio_blk *blk, const struct blk_batch *batch,
+					unsigned int count)
+{
+	if (count && dma_faulted(&blk->vdev->dev))
+		blk->distrusted = blk->requests;
+	else if (blk->requests - blk->distrusted > 2 * BLK_OVERTAKEN)
+		blk->distrusted = blk->requests - BLK_OVERTAKEN; /* as numbers go round */
+	for (unsigned int i = 0; i < count; i++) {
+		struct virtio_blk_request *req = batch->req[i];
+
+		if ((long)(req->order - blk->distrusted) < 0)
+			req->device_status = VIRTIO_BLK_S_IOERR;
+	}
+}
+
 /* The requests are their owners' again as soon as done() is called. */
 static __always_inline void blk_end_batch(struct virtio_blk *blk, const struct blk_batch *batch,
 					  unsigned int count)
@@ -484,6 +507,8 @@ void virtio_blk_serve(struct virtqueue *vq)
 	do {
 		unsigned int count = blk_take(blk, &batch, begin);
 
+		if (unlikely(blk->checked))
+			blk_check_faults(blk, &batch, count);
 		blk_end_batch(blk, &batch, count);
 		if (unlikely(blk->unusual))
 			blk_end_others(blk);
