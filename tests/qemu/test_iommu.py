@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Devices behind an SMMUv3: the three backends, what is mapped, and accesses that stray."""
+import itertools
+import re
+import zlib
+
+import pytest
+
+import host
+from machine import Platform
+
+DISK_BYTES = 4 << 20
+SETUP = ("SMMUv3 smmuv3@9050000: stage 1, 48-bit addresses, 4 KiB pages, "
+         "two-level stream table of 65536 ids, 256 commands, 128 events")
+STRAY = r"disk 0 reads to 0x([0-9a-f]+): I/O error, faults (\d+)"
+PLATFORMS = [Platform(arch, "modern", gic) for arch, gic in itertools.product(("arm", "aarch64"), (2, 3))]
+
+
+def boot(lab, platform, data, append, packed=False, platform_access=True):
+    disk = lab.file("disk.img", data)
+    option = f",packed={'on' if packed else 'off'},iommu_platform={'on' if platform_access else 'off'}"
+    return lab.boot(platform, "-net", "none", "-drive", f"file={disk},format=raw,if=none,id=d",
+                    "-device", f"virtio-blk-pci,drive=d,disable-legacy=on{option}", append=append,
+                    machine_options=",iommu=smmuv3")
+
+
+@pytest.fixture(name="data", scope="module")
+def fixture_data():
+    return host.random_bytes(DISK_BYTES, "iommu")
+
+
+@pytest.mark.parametrize("platform", PLATFORMS, ids=str)
+def test_setup_is_shown(lab, platform):
+    machine = lab.boot(platform, "-net", "none", machine_options=",iommu=smmuv3")
+    assert machine.lines("iommu") == [SETUP, "faults 0 lost 0"]
+    assert any("SMMUv3 smmuv3@9050000 count 0" in line for line in machine.lines("irq"))
+
+
+def test_without_an_iommu(lab, platform):
+    machine = lab.boot(platform, append="dma=iommu")
+    assert machine.run("iommu") == "no IOMMU\n"
+
+
+MODES = {"direct": "direct", "swiotlb": "confined", "iommu": "mapped"}
+
+
+@pytest.mark.parametrize("packed", (False, True), ids=("split", "packed"))
+@pytest.mark.parametrize("dma", MODES)
+@pytest.mark.parametrize("platform", PLATFORMS, ids=str)
+def test_disk(lab, platform, dma, packed, data):
+    """The disk works through it, and no access is refused that should not be."""
+    machine = boot(lab, platform, data, f"dma={dma}", packed)
+    assert machine.run("blk sum 0") == host.crc_line(data) + "\n"
+    assert machine.run("blk write 0 77 through the tables") == ""
+    assert machine.run("blk fill 0 1000 2000 0x5c") == ""
+    want = bytearray(data)
+    want[77 * 512:78 * 512] = b"through the tables".ljust(512, b"\0")
+    want[1000 * 512:3000 * 512] = b"\x5c" * (2000 * 512)
+    assert machine.run("blk sum 0") == host.crc_line(bytes(want)) + "\n"
+    lines = machine.lines("iommu")
+    assert lines[:2] == [SETUP, "faults 0 lost 0"]
+    assert re.fullmatch(rf"stream 0x8 pci@00:01.0 {MODES[dma]} \d+ KiB faults 0", lines[2])
+    if dma == "iommu":
+        maps, bounced, exhausted, lost = map(int, re.fullmatch(
+            r"  pages \d+ stand-ins 0 maps (\d+) bounced (\d+) exhausted (\d+) lost (\d+)",
+            lines[3]).groups())
+        assert maps > 100 and bounced > 100 and exhausted == 0 and lost == 0
+
+
+@pytest.mark.parametrize("packed", (False, True), ids=("split", "packed"))
+@pytest.mark.parametrize("dma", ("swiotlb", "iommu"))
+@pytest.mark.parametrize("platform", PLATFORMS, ids=str)
+def test_stray_access(lab, platform, dma, packed, data):
+    """What is not mapped is not written: the request fails, the fault is shown, and the disk goes on."""
+    machine = boot(lab, platform, data, f"dma={dma}", packed)
+    text = machine.run("dma-stray 0")
+    address, faults = re.search(STRAY, text).groups()
+    assert (f"SMMUv3 smmuv3@9050000: fault: stream 0x8 (pci@00:01.0) writes 0x{address}: "
+            "unmapped (F_TRANSLATION)") in text
+    assert machine.run("blk sum 0") == host.crc_line(data) + "\n"
+    # Once more: few faults a second are printed, all are counted.
+    assert re.search(STRAY, machine.run("dma-stray 0"))
+    assert machine.run("blk sum 0") == host.crc_line(data) + "\n"
+    assert int(machine.lines("iommu")[1].split()[1]) > int(faults) > 0
+
+
+def test_stray_access_without_an_iommu(lab, platform, data):
+    """Nothing would stop it, so it is not tried."""
+    machine = boot(lab, platform, data, "dma=direct")
+    assert machine.run("dma-stray 0") == "dma-stray: disk 0: no IOMMU holds it: it would do it\n"
+    assert machine.run("blk sum 0") == f"crc32 {zlib.crc32(data):08x} bytes {len(data)}\n"
+
+
+@pytest.mark.parametrize("dma", ("swiotlb", "iommu"))
+def test_device_that_goes_past_it(lab, platform, dma, data):
+    """Without VIRTIO_F_ACCESS_PLATFORM a device uses physical addresses, and no translation is between."""
+    machine = boot(lab, platform, data, f"dma={dma}", platform_access=False)
+    assert ("the device goes past the IOMMU" in machine.boot_text) == (dma == "iommu")
+    assert machine.run("blk sum 0") == host.crc_line(data) + "\n"
+    assert machine.run("dma-stray 0").startswith("dma-stray: disk 0: no IOMMU holds it")
