@@ -87,13 +87,12 @@ static unsigned int size_bar(struct pci_function *fn, unsigned int index)
 	return bar->mem64 ? 2 : 1;
 }
 
-bool pci_size_bars(struct pci_function *fn)
+void pci_size_bars(struct pci_function *fn)
 {
 	unsigned int index = 0;
 
 	while (index < bar_count(fn))
 		index += size_bar(fn, index);
-	return pci_present(fn);
 }
 
 void pci_write_bar(const struct pci_function *fn, unsigned int index)

@@ -82,8 +82,8 @@ void pci_forget(void);
 
 /* --- pci_bar.c ------------------------------------------------------------------------------------------------- */
 
-/* Sizes the BARs of @fn, which is switched off. Returns false where it has vanished. */
-bool pci_size_bars(struct pci_function *fn);
+/* Sizes the BARs of @fn, which is switched off. */
+void pci_size_bars(struct pci_function *fn);
 
 /* Writes the address that a BAR was given. */
 void pci_write_bar(const struct pci_function *fn, unsigned int index);

@@ -465,7 +465,7 @@ void sim_tree(void)
 	CELLS("reg", HIGH(sim_host.ecam), LOW(sim_host.ecam), 0, LOW(sim_host.ecam_size));
 	CELLS("bus-range", sim_host.bus_first, sim_host.bus_last);
 	CELLS("msi-map", 0, 2, 0x100000, 0x10000);
-	CELLS("iommu-map", 0, 3, 0, 0x10, 0x10, 3, 0x10, 0xfff0);
+	CELLS("iommu-map", 0, 3, 0, 0x10, 0x10, 3, 0x2010, 0xfff0);
 	ranges();
 	interrupt_map();
 	fdt_end_node(blob);
