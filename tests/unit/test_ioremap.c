@@ -148,6 +148,9 @@ static void registers_where_a_window_is_get_one_too(void **state)
 	(void)state;
 	second = mapped(first, 0x1000);
 	assert_true(second != first);
+	/* Not half of it, either. */
+	mapped(first - 0x1000, 0x2000);
+	assert_int_equal(phys_of[(first - 0x1000) / PAGE_SIZE], 0);
 	assert_int_equal(mapped(0x4010000000, 0x1000), first);
 }
 
