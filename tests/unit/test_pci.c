@@ -178,8 +178,11 @@ static void functions_are_found_where_the_header_says_there_are_more(void **stat
 	sim_add(NULL, 2, 7, VIRTIO_BLK, 0x010000);
 	sim_add(NULL, 4, 1, VIRTIO_BLK, 0x010000); /* without a function 0 */
 	plain(NULL, 31);
+	plain(NULL, 6);
+	sim_add(NULL, 6, 1, VIRTIO_BLK, 0x010000);
+	sim_at(0, 6, 0)->config[PCI_HEADER_TYPE] = 0; /* says that it is alone */
 	assert_int_equal(init(), 0);
-	assert_int_equal(count_functions(), 5);
+	assert_int_equal(count_functions(), 6);
 	assert_string_equal(find(one)->name, "pci@00:02.0");
 	check_all();
 }
@@ -508,6 +511,27 @@ static void a_hot_plug_port_has_room_for_what_comes_later(void **state)
 	assert_int_equal(count_functions(), 2);
 }
 
+static void what_joins_others_takes_nothing_from_them(void **state)
+{
+	struct sim_function *port = sim_root_port(1, 0, true), *pci;
+
+	(void)state;
+	disk(port, 0);
+	assert_int_equal(init(), 0);
+	sim_bar(sim_add(port, 0, 1, VIRTIO_BLK, 0), 0, SIM_MEM32, 0x1000);
+	assert_int_equal(pci_scan_behind(find(port)), 1);
+	assert_int_equal(check_all(), 1 + 3 + 1);
+	/* The port has one bus number to spare. */
+	pci = sim_add(port, 0, 2, 0x000e1b36, 0x060400);
+	sim_bridge(pci, PCI_EXP_TO_PCI, false);
+	sim_bar(plain(pci, 1), 1, SIM_MEM32, 0x10000);
+	assert_int_equal(pci_scan_behind(find(port)), 2);
+	sim_bridge(sim_add(port, 0, 3, 0x000e1b36, 0x060400), PCI_EXP_TO_PCI, false);
+	assert_int_equal(pci_scan_behind(find(port)), -ENOSPC);
+	assert_int_equal(sim_messages[LOG_ERROR], 1);
+	assert_int_equal(check_all(), 1 + 3 + 1 + 1);
+}
+
 static void what_is_there_comes_before_what_may_come(void **state)
 {
 	struct sim_function *port = NULL;
@@ -810,6 +834,7 @@ static void a_node_that_makes_no_sense_is_an_error(void **state)
 			      short_range[] = {0x2000000, 0, 0x10000000, 0, 0x10000000, 0},
 			      round[] = {0x2000000,  0,		 0x10000000, 0,
 					 0x10000000, 0xffffffff, 0xffffffff},
+			      wraps[] = {0x3000000, 0xffffffff, 0, 0, 0x10000000, 2, 0},
 			      tiny[] = {0x40, 0x10000000, 0, 0x80000},
 			      crooked[] = {0x40, 0x10000800, 0, 0x10000000};
 	static const struct {
@@ -830,6 +855,7 @@ static void a_node_that_makes_no_sense_is_an_error(void **state)
 		{.replace = "ranges", .cells = short_range, .count = 6},
 		{.replace = "ranges", .cells = round, .count = 7},
 		{.replace = "ranges", .cells = round, .count = 0},
+		{.replace = "ranges", .cells = wraps, .count = 7},
 		{.replace = "reg", .cells = tiny, .count = 4},
 		{.replace = "reg", .cells = crooked, .count = 4},
 	};
@@ -1107,6 +1133,7 @@ int main(void)
 		PCI_TEST(what_does_not_fit_is_reported_and_stays_off),
 		PCI_TEST(registers_are_mapped_within_their_bar),
 		PCI_TEST(a_hot_plug_port_has_room_for_what_comes_later),
+		PCI_TEST(what_joins_others_takes_nothing_from_them),
 		PCI_TEST(what_is_there_comes_before_what_may_come),
 		PCI_TEST(a_slot_that_cannot_be_hot_plugged_keeps_nothing),
 		PCI_TEST(config_space_has_an_end),
