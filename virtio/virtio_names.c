@@ -65,6 +65,14 @@ static const struct bit_name feature_names[] = {
 	{VIRTIO_ID_CONSOLE, 0, "SIZE"},
 	{VIRTIO_ID_CONSOLE, 1, "MULTIPORT"},
 	{VIRTIO_ID_CONSOLE, 2, "EMERG_WRITE"},
+
+	{VIRTIO_ID_IOMMU, 0, "INPUT_RANGE"},
+	{VIRTIO_ID_IOMMU, 1, "DOMAIN_RANGE"},
+	{VIRTIO_ID_IOMMU, 2, "MAP_UNMAP"},
+	{VIRTIO_ID_IOMMU, 3, "BYPASS"},
+	{VIRTIO_ID_IOMMU, 4, "PROBE"},
+	{VIRTIO_ID_IOMMU, 5, "MMIO"},
+	{VIRTIO_ID_IOMMU, 6, "BYPASS_CONFIG"},
 };
 
 const char *virtio_device_type_name(uint32_t device_id)
