@@ -106,4 +106,94 @@ struct refdev_rng {
 struct refdev *refdev_rng_new(uint32_t version);
 struct refdev_rng *refdev_rng(struct refdev *dev);
 
+/* --- IOMMU (5.13) ---------------------------------------------------------------------------- */
+
+#define REF_IOMMU_F_INPUT_RANGE	  0
+#define REF_IOMMU_F_DOMAIN_RANGE  1
+#define REF_IOMMU_F_MAP_UNMAP	  2
+#define REF_IOMMU_F_BYPASS	  3
+#define REF_IOMMU_F_PROBE	  4
+#define REF_IOMMU_F_MMIO	  5
+#define REF_IOMMU_F_BYPASS_CONFIG 6
+
+enum { REF_IOMMU_ATTACH = 1, REF_IOMMU_DETACH, REF_IOMMU_MAP, REF_IOMMU_UNMAP, REF_IOMMU_PROBE };
+
+#define REF_IOMMU_READ	1u
+#define REF_IOMMU_WRITE 2u
+#define REF_IOMMU_MMIO	4u
+
+#define REF_IOMMU_DOMAINS   8
+#define REF_IOMMU_ENDPOINTS 140
+#define REF_IOMMU_MAPPINGS  2500
+#define REF_IOMMU_RESERVED  20
+#define REF_IOMMU_PROPS	    512
+
+struct refdev_iommu_mapping {
+	uint64_t start, end, phys;
+	uint32_t flags;
+};
+
+struct refdev_iommu_domain {
+	bool exists, bypass;
+	uint32_t id;
+	unsigned int endpoints, count;
+	struct refdev_iommu_mapping mappings[REF_IOMMU_MAPPINGS];
+};
+
+struct refdev_iommu {
+	struct refdev_iommu_domain domains[REF_IOMMU_DOMAINS];
+	struct {
+		uint32_t id;
+		bool probed;
+		struct refdev_iommu_domain *domain;
+	} endpoints[REF_IOMMU_ENDPOINTS];
+	unsigned int endpoint_count;
+	/* What PROBE answers, and what it means. */
+	uint8_t props[REF_IOMMU_PROPS];
+	unsigned int props_len;
+	struct {
+		uint64_t start, end;
+		bool msi;
+	} reserved[REF_IOMMU_RESERVED];
+	unsigned int reserved_count;
+
+	/* What it does wrong. */
+	unsigned int
+		fail_type; /* such requests (0: all) are answered with fail_status, fail_count times */
+	unsigned int fail_count;
+	uint8_t fail_status;
+	unsigned int fail_after; /* but only after so many of them */
+	unsigned int
+		short_type; /* such requests are said to be done, in an answer of no length, and are not */
+	bool tail_noise;   /* writes to what is reserved in the tail */
+	bool bypass_noise; /* bits above the first one of bypass are set */
+	bool bypass_stays; /* bypass cannot be cleared */
+	unsigned int
+		hold_type; /* does not answer the next request of that type, nor what follows */
+	unsigned long requests[6]; /* by type */
+	unsigned long events, events_lost;
+	unsigned int order[64]; /* the types of the last requests */
+	unsigned int order_count;
+};
+
+/* With all features but the old BYPASS; 64 bits of addresses, 2^32 domains, one endpoint of each id from 1 to
+ * @endpoints; bypass is on. */
+struct refdev *refdev_iommu_new(uint64_t without, unsigned int endpoints);
+struct refdev_iommu *refdev_iommu(struct refdev *dev);
+
+/* Adds a RESV_MEM property, so that what follows it is aligned. */
+void refdev_iommu_reserve(struct refdev *dev, uint64_t start, uint64_t end, uint8_t subtype);
+/* Adds any bytes to the properties. */
+void refdev_iommu_add_props(struct refdev *dev, const void *bytes, unsigned int len);
+
+/*
+ * Endpoint @id accesses @addr. Returns whether it is let through, and where to; otherwise a fault is
+ * reported, if there is a buffer for it.
+ */
+bool refdev_iommu_access(struct refdev *dev, uint32_t id, uint64_t addr, bool write,
+			 uint64_t *phys);
+
+/* Puts a report of @len bytes into the event queue that claims to be @used bytes long. False: no buffer. */
+bool refdev_iommu_report(struct refdev *dev, const void *report, unsigned int len, uint32_t used);
+
 #endif

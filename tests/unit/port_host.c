@@ -27,7 +27,7 @@ static uint64_t now_ns;
 static unsigned int live, fail_in, locks_held, irqs_saved, irq_depth;
 static unsigned int messages[LOG_DEBUG + 1];
 static char last_message[256];
-static bool alloc_failed, alloc_forbidden, eager;
+static bool alloc_failed, alloc_forbidden, eager, run_in_delays;
 static char locked_tag, unlocked_tag;
 
 static struct {
@@ -193,6 +193,11 @@ void port_delay_ns(uint64_t ns)
 {
 	now_ns += ns;
 	run_after();
+	if (!run_in_delays)
+		return;
+	irqs_saved++;
+	refdev_pump();
+	irqs_saved--;
 }
 
 uint64_t port_now_ns(void)
@@ -246,7 +251,7 @@ int port_host_setup(void **state)
 	refdev_set_context_hook(enter_interrupt);
 	now_ns = NSEC_PER_SEC;
 	live = fail_in = locks_held = irqs_saved = 0;
-	alloc_failed = alloc_forbidden = eager = false;
+	alloc_failed = alloc_forbidden = eager = run_in_delays = false;
 	memset(messages, 0, sizeof(messages));
 	last_message[0] = '\0';
 	after.fn = NULL;
@@ -306,6 +311,11 @@ void port_host_after(uint64_t ns, void (*fn)(void *arg), void *arg)
 void port_host_eager(bool on)
 {
 	eager = on;
+}
+
+void port_host_run_in_delays(bool on)
+{
+	run_in_delays = on;
 }
 
 unsigned int port_host_messages(enum log_level level)

@@ -35,6 +35,10 @@ void port_host_after(uint64_t ns, void (*fn)(void *arg), void *arg);
  * port_unlock(). Otherwise only in waits and in refdev_pump(). */
 void port_host_eager(bool eager);
 
+/* Whether devices run while the driver delays; no interrupt comes then. For drivers that poll with interrupts
+ * masked, as a device on another CPU would answer them. */
+void port_host_run_in_delays(bool on);
+
 /* Messages at @level or worse since the setup, and the last one. */
 unsigned int port_host_messages(enum log_level level);
 const char *port_host_last_message(void);
