@@ -80,6 +80,9 @@ int pci_init(void);
 /* All functions in the order of enumeration: a bridge comes before what is behind it. */
 struct list_head *pci_functions(void);
 
+/* The node of its host in the device tree. */
+int pci_host_node(const struct pci_function *fn);
+
 #define pci_for_each_function(fn) list_for_each_entry (fn, pci_functions(), node)
 
 /* Config space. All ones beyond its end, at an @offset that is no multiple of the width, and where the function

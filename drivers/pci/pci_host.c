@@ -176,6 +176,11 @@ static int read_ranges(struct pci_host *host)
 
 /* --- all hosts ------------------------------------------------------------------------------------------------- */
 
+int pci_host_node(const struct pci_function *fn)
+{
+	return fn->host->dt_node;
+}
+
 static struct pci_host *create_host(int dt_node, unsigned int index)
 {
 	struct pci_host *host = calloc(1, sizeof(*host));

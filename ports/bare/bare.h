@@ -42,6 +42,9 @@ int bare_dma_init(void);
 /* Gives @dev, which has no IOMMU before it, the DMA backend that was chosen. */
 void bare_dma_setup(struct device *dev);
 
+struct pci_function;
+struct virtio_device;
+
 /* Reads the boot options queue-size= and virtio_pci=. Before any device is probed. */
 void bare_virtio_options_init(void);
 
@@ -65,7 +68,12 @@ void bare_dma_release(struct device *dev);
 /* Probes every "virtio,mmio" node of the device tree. Drivers are known already. Once. */
 void bare_virtio_mmio_probe(void);
 
-/* Probes every virtio device of pci_functions(). Drivers are known already. Once. */
+/* Whether @fn is a virtio IOMMU, and then, once @vdev has its driver, what makes it the IOMMU that iommu-map
+ * names: before the devices behind it are probed. What is wrong is printed. Thread context. */
+bool bare_is_virtio_iommu(const struct pci_function *fn);
+void bare_virtio_iommu_start(struct virtio_device *vdev, const struct pci_function *fn);
+
+/* Probes every virtio device of pci_functions(), IOMMUs first. Drivers are known already. Once. */
 void bare_virtio_pci_probe(void);
 
 /* The image's program; what it returns is the exit status. */

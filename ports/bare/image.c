@@ -12,6 +12,7 @@
 #include "drivers/timer/arch_timer.h"
 #include "drivers/virtio/virtio_blk.h"
 #include "drivers/virtio/virtio_console.h"
+#include "drivers/virtio/virtio_iommu.h"
 #include "drivers/virtio/virtio_net.h"
 #include "drivers/virtio/virtio_rng.h"
 #include "lib/bootargs.h"
@@ -60,6 +61,7 @@ int image_main(void)
 		log_warning("pl011: not usable (%d)", err);
 	init_board();
 	dma_usable = !bare_dma_init();
+	virtio_iommu_init();
 	virtio_blk_init();
 	virtio_net_init();
 	virtio_console_init();

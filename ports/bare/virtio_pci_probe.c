@@ -127,6 +127,10 @@ static int setup_dma(struct device *device, const struct pci_function *fn)
 	const struct msi_controller *msi = fn->msi;
 	int err = msi ? iommu_add_doorbell(msi->doorbell, msi->doorbell_size) : 0;
 
+	if (!err && bare_is_virtio_iommu(fn)) {
+		bare_dma_setup(device); /* it goes past itself */
+		return 0;
+	}
 	return err ? err : bare_dma_setup_iommu(device, fn->iommu_node, fn->iommu_id);
 }
 
@@ -164,11 +168,27 @@ static void probe(struct pci_function *fn)
 	fn->priv = dev;
 }
 
+/* What stands before other devices comes before them. */
+static void probe_iommus(void)
+{
+	struct pci_function *fn;
+
+	pci_for_each_function (fn) {
+		if (!bare_is_virtio_iommu(fn))
+			continue;
+		probe(fn);
+		if (fn->priv)
+			bare_virtio_iommu_start(&((struct bare_pci_device *)fn->priv)->vp.vdev, fn);
+	}
+}
+
 void bare_virtio_pci_probe(void)
 {
 	struct pci_function *fn;
 
-	pci_for_each_function (fn)
-		if (virtio_pci_is_virtio(fn->vendor, fn->device))
+	probe_iommus();
+	pci_for_each_function (fn) {
+		if (virtio_pci_is_virtio(fn->vendor, fn->device) && !bare_is_virtio_iommu(fn))
 			probe(fn);
+	}
 }
