@@ -482,4 +482,5 @@ const struct iommu_ops viommu_ops = {
 	.prepare = viommu_prepare,
 	.map = viommu_map,
 	.unmap = viommu_unmap,
+	.poll = viommu_poll_events,
 };

@@ -128,10 +128,9 @@ static bool serve_round(struct viommu *v)
 	return more;
 }
 
-void viommu_serve_events(struct virtqueue *vq)
+/* A device that was removed has no queue any more: serve_round() knows. */
+static void serve(struct viommu *v)
 {
-	struct viommu *v = vq->priv;
-
 	for (unsigned int round = 0; round < ROUNDS; round++) {
 		if (!serve_round(v))
 			return;
@@ -139,9 +138,17 @@ void viommu_serve_events(struct virtqueue *vq)
 	work_schedule(&v->work);
 }
 
+void viommu_serve_events(struct virtqueue *vq)
+{
+	serve(vq->priv);
+}
+
+void viommu_poll_events(struct iommu *iommu)
+{
+	serve(container_of(iommu, struct viommu, iommu));
+}
+
 void viommu_event_work(struct work *work)
 {
-	struct viommu *v = container_of(work, struct viommu, work);
-
-	viommu_serve_events(v->event_vq);
+	serve(container_of(work, struct viommu, work));
 }

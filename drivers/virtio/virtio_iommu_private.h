@@ -147,6 +147,7 @@ bool viommu_is_mapped(const struct viommu *v, uint32_t endpoint, uint64_t addr);
 /* Offers all buffers, and tells the device. Under the lock. */
 int viommu_offer_events(struct viommu *v);
 vq_callback_t viommu_serve_events;
+void viommu_poll_events(struct iommu *iommu);
 void viommu_event_work(struct work *work);
 
 #endif

@@ -588,6 +588,33 @@ static void reports_that_make_no_sense_are_ignored(void **state)
 	rig_end(&rig);
 }
 
+static void faults_are_found_without_an_interrupt(void **state)
+{
+	(void)state;
+	for (enum kind kind = SPLIT; kind < ALL_KINDS; kind++) {
+		uint64_t phys;
+		unsigned long irqs;
+
+		start_iommu(kind);
+		(void)attach_new(0, 16);
+		irqs = irq_save();
+		assert_false(refdev_iommu_access(rig.dev, 1, WINDOW, true, &phys));
+		refdev_pump();
+		assert_int_equal(fault_count, 0);
+		iommu->ops->poll(iommu);
+		assert_int_equal(fault_count, 1);
+		assert_true(iommu_faulted(&devices[0]));
+		assert_false(iommu_faulted(&devices[0]));
+		irq_restore(irqs);
+		refdev_pump();
+		assert_int_equal(fault_count, 1);
+		assert_false(reaches(0, WINDOW, true, 0)); /* and interrupts go on */
+		assert_int_equal(fault_count, 2);
+		drop(0);
+		rig_end(&rig);
+	}
+}
+
 static unsigned int wanted;
 
 /* A device that has more to say whenever it was listened to. */
@@ -704,6 +731,7 @@ int main(void)
 		TEST(properties_of_any_kind_are_passed_over),
 		TEST(faults_say_who_where_and_why),
 		TEST(reports_that_make_no_sense_are_ignored),
+		TEST(faults_are_found_without_an_interrupt),
 		TEST(a_flood_of_faults_is_served_in_pieces),
 		TEST(memory_that_runs_out_is_survived),
 		TEST(running_out_of_memory_in_probe_is_survived),
