@@ -4,6 +4,8 @@
  * stdout is line buffered, as on any terminal: a prompt without a line feed needs fflush().
  * malloc() and stdio belong to thread context; snprintf() may be called anywhere.
  */
+#include <malloc.h>
+#include <reent.h>
 #include <errno.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -106,4 +108,10 @@ int _getpid(void)
 void _exit(int status)
 {
 	machine_exit(status);
+}
+
+/* newlib's own stands beside malloc_stats(), which prints, and so would bring all of stdio along. */
+struct mallinfo mallinfo(void)
+{
+	return _mallinfo_r(_REENT);
 }
