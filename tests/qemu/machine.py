@@ -83,7 +83,7 @@ class Pci:
     legacy: bool = False        # boot option virtio_pci=legacy: driven through that
     vectors: int | None = None  # of MSI-X; None: QEMU's choice, 0: the wired line
     port: bool = False          # each device behind a pcie-root-port of its own
-    iommu: str = ""             # the machine's; the devices then go through it
+    iommu: str = ""             # "smmuv3" or "virtio": the devices go through it
 
     # Without a legacy interface that could be switched off, and without a choice of vectors.
     MODERN_ONLY, WIRED = ("virtio-keyboard",), ("virtio-balloon",)
@@ -126,14 +126,14 @@ class Platform:
         """The command line @args, which names devices as they are called on virtio-mmio."""
         if not self.pci:
             return args
-        words = []
+        words = ["-device", "virtio-iommu-pci"] if self.pci.iommu == "virtio" else []
         for number, arg in enumerate(args):
             is_device = re.match(r"virtio-\w+-device(,|$)", arg)
             words += self.pci.device(arg, number) if is_device else [arg]
         return words
 
     def machine_options(self):
-        return f",iommu={self.pci.iommu}" if self.pci and self.pci.iommu else ""
+        return ",iommu=smmuv3" if self.pci and self.pci.iommu == "smmuv3" else ""
 
     def boot_options(self):
         return self.ring.boot_options() + \

@@ -210,6 +210,7 @@ def test_two_terminals_write_to_one_disk(lab, arch):
             assert sector == f"{name} {number}".encode().ljust(SECTOR, b"\0")
 
 
+@pytest.mark.numbered
 @pytest.mark.parametrize("how", ["drive", "blockdev"])
 def test_read_only_disk(lab, pair, how):
     data = host.random_bytes(BYTES, "read-only")

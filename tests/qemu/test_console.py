@@ -19,6 +19,7 @@ def with_console(lab, platform, *args):
     return machine, console
 
 
+@pytest.mark.numbered
 def test_shell_on_the_console(lab, platform):
     machine, console = with_console(lab, platform)
     assert console.run("echo from the console") == "from the console\n"

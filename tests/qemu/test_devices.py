@@ -8,7 +8,7 @@ import pytest
 import host
 from host import bus_name, crc_line, mmio_irq, parse_lsdev
 
-pytestmark = pytest.mark.rings
+pytestmark = [pytest.mark.rings, pytest.mark.numbered]
 
 TYPES = {"block": ("virtio_blk", {"requests"}), "net": ("virtio_net", {"rx", "tx"}),
          "console": ("virtio_console", {"rx", "tx"}), "entropy": ("virtio_rng", {"requests"}),

@@ -8,6 +8,8 @@ import host
 from host import parse_lsdev, parse_vq
 from machine import Platform, Ring
 
+pytestmark = pytest.mark.numbered
+
 MIB = 1 << 20
 
 

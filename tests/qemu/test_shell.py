@@ -9,6 +9,8 @@ import pytest
 import host
 from machine import PROMPT
 
+pytestmark = pytest.mark.numbered
+
 COMMANDS = [
     "help", "poweroff", "exit STATUS", "echo TEXT", "mem", "uptime",
     "panic [null|stack|text|exec|undef]", "irq [test]", "lsdev", "vq DEV QUEUE", "lspci",
