@@ -13,12 +13,27 @@
 
 /* --- handlers ----------------------------------------------------------------------------------- */
 
+/* A message for buffers that were taken back without it is not a device's scream, as long as new ones were offered
+ * since the last such message: nobody else could have meant it. */
+static __noinline irqreturn_t came_late(struct virtio_pci_queue *q)
+{
+	unsigned long added = virtqueue_get_stats(q->vq).added;
+	irqreturn_t result = added == q->added_at_late ? IRQ_NONE : IRQ_HANDLED;
+
+	q->added_at_late = added;
+	return result;
+}
+
 /* A vector of one queue. As the device could send it at any time: before DRIVER_OK nobody is there. */
 static irqreturn_t queue_interrupt(int irq, void *dev_id)
 {
-	const struct virtqueue *vq = dev_id;
+	struct virtio_pci_queue *q = dev_id;
 
-	return likely(vq->vdev->driver_ok) ? vring_interrupt(irq, dev_id) : IRQ_NONE;
+	if (unlikely(!q->vq->vdev->driver_ok))
+		return IRQ_NONE;
+	if (likely(vring_interrupt(irq, q->vq) == IRQ_HANDLED))
+		return IRQ_HANDLED;
+	return came_late(q);
 }
 
 static irqreturn_t queues_interrupt(int irq, void *dev_id)
@@ -152,7 +167,7 @@ static int request_each(struct virtio_pci_device *vp)
 
 		if (!is_heard(q))
 			continue;
-		err = request(vp, q->vector, queue_interrupt, q->irq_name, q->vq);
+		err = request(vp, q->vector, queue_interrupt, q->irq_name, q);
 		if (err)
 			return err;
 		q->irq = true;
@@ -184,7 +199,7 @@ static void free_vectors(struct virtio_pci_device *vp)
 		struct virtio_pci_queue *q = &vp->queues[i];
 
 		if (q->irq)
-			vp->ops->free_irq(vp->fn, q->vector, q->vq);
+			vp->ops->free_irq(vp->fn, q->vector, q);
 		q->irq = false;
 	}
 	if (vp->queues_irq)

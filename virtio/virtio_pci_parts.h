@@ -16,6 +16,8 @@ struct virtio_pci_queue {
 	char *notify;	      /* the register that tells the device of it */
 	uint16_t vector;      /* VIRTIO_PCI_NO_VECTOR: none */
 	bool irq;	      /* the vector is its own, and has a handler */
+	unsigned long
+		added_at_late; /* buffers offered by the time of the last message that found nothing */
 	char irq_name[32];
 };
 

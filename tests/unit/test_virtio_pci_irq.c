@@ -87,6 +87,27 @@ static void a_queue_without_a_callback_takes_no_vector(void **state)
 	rig_end(&rig);
 }
 
+/* A device may always be late, but is not believed without end. */
+static void a_message_that_comes_late_is_claimed_while_buffers_are_offered(void **state)
+{
+	struct refdev_pci_vector *vector;
+	unsigned int len;
+
+	(void)state;
+	start_with(2, 16);
+	vector = &pci->vectors[pci->queue_vector[0]];
+	virtqueue_disable_cb(vqs[0]);
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(pci_add_and_kick(vqs[0]), 0);
+		refdev_pump();
+		assert_non_null(virtqueue_get_buf(vqs[0], &len));
+		assert_int_equal(vector->handler(1, vector->dev_id), IRQ_HANDLED);
+		assert_int_equal(vector->handler(1, vector->dev_id), IRQ_NONE);
+	}
+	assert_int_equal(callbacks[0], 0);
+	rig_end(&rig);
+}
+
 static void each_way_has_a_name(void **state)
 {
 	(void)state;
@@ -350,6 +371,7 @@ int main(void)
 		PCI_TEST(a_vector_of_its_own_serves_one_queue_alone),
 		PCI_TEST(a_queue_without_a_callback_takes_no_vector),
 		PCI_TEST(each_way_has_a_name),
+		PCI_TEST(a_message_that_comes_late_is_claimed_while_buffers_are_offered),
 		PCI_TEST(a_vector_that_the_device_refuses_is_done_without),
 		PCI_TEST(a_device_that_maps_no_vector_uses_the_line),
 		PCI_TEST(vectors_that_the_machine_lacks_are_done_without),
