@@ -314,12 +314,13 @@ static size_t iommu_dma_max_mapping_size(struct device *dev)
 	return ((size_t)MAX(dma->iovas.pages / 4, 2u) - 1) << PAGE_SHIFT;
 }
 
-/* Short buffers take a stand-in page each, and of those there are fewer than addresses. */
+/* Short buffers take a stand-in page each, of which there are fewer than addresses; long ones take two at
+ * most. Whoever keeps short ones mapped, a page of a quarter of this for each, has half of the stand-ins then. */
 static size_t iommu_dma_mapping_capacity(struct device *dev)
 {
 	const struct dma_iommu *dma = dev->dma_priv;
 
-	return (size_t)MIN(dma->iovas.pages, dma->bounce_pages) << PAGE_SHIFT;
+	return (size_t)MIN(dma->iovas.pages, 2 * dma->bounce_pages) << PAGE_SHIFT;
 }
 
 const struct dma_map_ops iommu_dma_ops = {

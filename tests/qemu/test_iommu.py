@@ -67,6 +67,35 @@ def test_disk(lab, platform, dma, packed, data):
         assert maps > 100 and bounced > 100 and exhausted == 0 and lost == 0
 
 
+@pytest.mark.parametrize("memory", (64, 256))
+@pytest.mark.parametrize("dma", ("swiotlb", "iommu"))
+@pytest.mark.parametrize("arch", ("arm", "aarch64"))
+def test_every_type_of_device(lab, arch, dma, memory, data):
+    """A stream each; also where memory is short, and so are stand-in pages: then requests wait."""
+    disk = lab.file("disk.img", data)
+    options = "iommu_platform=on,disable-legacy=on"
+    machine = lab.boot(Platform(arch, "modern", 3), "-net", "none",
+                       "-drive", f"file={disk},format=raw,if=none,id=d",
+                       "-device", f"virtio-blk-pci,drive=d,{options}",
+                       "-netdev", "user,id=n", "-device", f"virtio-net-pci,netdev=n,{options}",
+                       "-device", f"virtio-rng-pci,{options}",
+                       "-device", f"virtio-serial-pci,{options}",
+                       "-chardev", "null,id=c", "-device", "virtconsole,chardev=c",
+                       append=f"dma={dma}", machine_options=",iommu=smmuv3", memory=memory)
+    assert machine.run("net arp 0 10.0.2.2") == "10.0.2.2 is at 52:55:0a:00:02:02\n"
+    assert "4 sent, 4 received" in machine.run("net ping 0 10.0.2.2")
+    assert re.fullmatch(r"[0-9a-f]{32}\n", machine.run("rng 0 16"))
+    assert machine.run("bench blk 0 r rand 512 qd=256 n=2000").startswith("BENCH blk")
+    assert machine.run("bench net 0 tx 1514 batch=64 n=2000").startswith("BENCH net")
+    assert machine.run("blk sum 0") == host.crc_line(data) + "\n"
+    lines = machine.lines("iommu")
+    assert lines[1] == "faults 0 lost 0"
+    streams = [line for line in lines if line.startswith("stream")]
+    assert [line.split()[1] for line in streams] == ["0x8", "0x10", "0x18", "0x20"]
+    assert all(line.split()[3] == MODES[dma] for line in streams)
+    assert all(line.endswith("lost 0") for line in lines if line.startswith("  pages"))
+
+
 @pytest.mark.parametrize("packed", (False, True), ids=("split", "packed"))
 @pytest.mark.parametrize("dma", ("swiotlb", "iommu"))
 @pytest.mark.parametrize("platform", PLATFORMS, ids=str)
