@@ -83,6 +83,7 @@ static int blk_probe(struct virtio_device *vdev)
 	blk->vq->priv = blk;
 	blk->checked = vdev->dev.dma_ops && vdev->dev.dma_ops->faulted;
 	blk->disables = !virtio_has_feature(vdev, VIRTIO_F_EVENT_IDX);
+	blk->special = blk->disables || blk->checked;
 	err = virtio_blk_read_config(blk, &blk->info);
 	if (err)
 		goto del_vqs;

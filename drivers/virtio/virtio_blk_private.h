@@ -43,6 +43,7 @@ struct virtio_blk {
 	bool unusual;		  /* an error, frozen, or there are requests in the lists below */
 	bool disables;		  /* without event index, or polled: rounds turn interrupts off */
 	bool checked;		  /* by an IOMMU, whose faults make requests fail */
+	bool special;		  /* one of these two: a round does more than take */
 	bool unkicked;		  /* buffers were added since the last kick */
 	unsigned long requests;	  /* ever put into the ring */
 	unsigned long distrusted; /* those before this one were in flight at a fault */

@@ -383,10 +383,46 @@ struct blk_batch {
 	unsigned int len[BLK_BATCH];
 };
 
-static __always_inline unsigned int blk_get(struct virtio_blk *blk, struct blk_batch *batch)
+/* No request is in flight for as long as it takes to send so many others. */
+#define BLK_OVERTAKEN 0x10000u
+
+/*
+ * Where an access of the disk was refused nobody knows which request it was for, and the disk may well say that all
+ * went well: so all that were in flight fail. After they were taken, so that nothing is missed.
+ */
+static void blk_check_faults(struct virtio_blk *blk, const struct blk_batch *batch,
+			     unsigned int count)
 {
+	if (count && dma_faulted(&blk->vdev->dev))
+		blk->distrusted = blk->requests;
+	else if (blk->requests - blk->distrusted > 2 * BLK_OVERTAKEN)
+		blk->distrusted = blk->requests - BLK_OVERTAKEN; /* as numbers go round */
+	for (unsigned int i = 0; i < count; i++) {
+		struct virtio_blk_request *req = batch->req[i];
+
+		if ((long)(req->order - blk->distrusted) < 0)
+			req->device_status = VIRTIO_BLK_S_IOERR;
+	}
+}
+
+static __noinline unsigned int blk_get_checked(struct virtio_blk *blk, struct blk_batch *batch)
+{
+	unsigned int count;
+
 	if (blk->disables)
 		virtqueue_disable_cb(blk->vq);
+	count = virtqueue_get_bufs(blk->vq, batch->req, batch->len, BLK_BATCH);
+	blk_check_faults(blk, batch, count);
+	return count;
+}
+
+static __always_inline unsigned int blk_get(struct virtio_blk *blk, struct blk_batch *batch)
+{
+	if (blk->special) {
+		if (unlikely(blk->checked))
+			return blk_get_checked(blk, batch);
+		virtqueue_disable_cb(blk->vq);
+	}
 	return virtqueue_get_bufs(blk->vq, batch->req, batch->len, BLK_BATCH);
 }
 
@@ -427,28 +463,6 @@ static __noinline void blk_end_others(struct virtio_blk *blk)
 	blk_note_state(blk);
 	port_unlock(&blk->lock, state);
 	blk_call_done(&over);
-}
-
-/* No request is in flight for as long as it takes to send so many others. */
-#define BLK_OVERTAKEN 0x10000u
-
-/*
- * Where an access of the disk was refused nobody knows which request it was for, and the disk may well say that all
- * went well: so all that were in flight fail. After they were taken, so that nothing is missed.
- */
-static __noinline void blk_check_faults(struct virtio_blk *blk, const struct blk_batch *batch,
-					unsigned int count)
-{
-	if (count && dma_faulted(&blk->vdev->dev))
-		blk->distrusted = blk->requests;
-	else if (blk->requests - blk->distrusted > 2 * BLK_OVERTAKEN)
-		blk->distrusted = blk->requests - BLK_OVERTAKEN; /* as numbers go round */
-	for (unsigned int i = 0; i < count; i++) {
-		struct virtio_blk_request *req = batch->req[i];
-
-		if ((long)(req->order - blk->distrusted) < 0)
-			req->device_status = VIRTIO_BLK_S_IOERR;
-	}
 }
 
 /* The requests are their owners' again as soon as done() is called. */
@@ -507,8 +521,6 @@ void virtio_blk_serve(struct virtqueue *vq)
 	do {
 		unsigned int count = blk_take(blk, &batch, begin);
 
-		if (unlikely(blk->checked))
-			blk_check_faults(blk, &batch, count);
 		blk_end_batch(blk, &batch, count);
 		if (unlikely(blk->unusual))
 			blk_end_others(blk);
@@ -529,6 +541,7 @@ void virtio_blk_set_polled(struct virtio_blk *blk, bool polled)
 
 	blk->polled = polled;
 	blk->disables = polled || !virtio_has_feature(blk->vdev, VIRTIO_F_EVENT_IDX);
+	blk->special = blk->disables || blk->checked;
 	port_unlock(&blk->lock, state);
 	/* A round ends as is right now: with interrupts asked for, or without. */
 	virtio_blk_serve(blk->vq);
