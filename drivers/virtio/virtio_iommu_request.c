@@ -8,7 +8,8 @@
 #include "drivers/virtio/virtio_iommu_private.h"
 
 #define TIMEOUT_NS (2 * NSEC_PER_SEC)
-#define POLL_NS	   200u
+#define POLL_NS \
+	200u /* and a sixteenth of what was waited already, so that a long wait is few looks */
 
 #define NO_STATUS    0xffu /* none that a device may give */
 #define REFUSALS_LOG 16u /* are printed: a device that refuses everything shall not flood the log */
@@ -19,11 +20,13 @@ static int await_answer(struct viommu *v, unsigned int *len)
 	const uint64_t start = port_now_ns();
 
 	while (!virtqueue_get_buf(v->request_vq, len)) {
+		const uint64_t waited = port_now_ns() - start;
+
 		if (virtqueue_is_broken(v->request_vq))
 			return -EIO;
-		if (port_now_ns() - start > TIMEOUT_NS)
+		if (waited > TIMEOUT_NS)
 			return -ETIMEDOUT;
-		port_delay_ns(POLL_NS);
+		port_delay_ns(POLL_NS + waited / 16);
 	}
 	return 0;
 }

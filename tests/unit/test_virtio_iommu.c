@@ -196,6 +196,8 @@ static void more_than_was_prepared_is_refused(void **state)
 	assert_int_equal(iommu_prepare(domain, WINDOW, PAGES(10)), 0);
 	assert_int_equal(iommu_map(domain, WINDOW + PAGES(6), 0, PAGES(1), RW), 0);
 	assert_true(reaches(0, WINDOW + PAGES(100), true, PAGES(50)));
+	assert_int_equal(iommu_unmap(domain, WINDOW + PAGES(100), PAGES(1)), 0);
+	assert_false(reaches(0, WINDOW + PAGES(100), true, 0));
 	drop(0);
 	rig_end(&rig);
 }
