@@ -528,7 +528,7 @@ void hdev_start(uint32_t id, uint64_t wanted,
 	port_host_fail_alloc(0);
 }
 
-void hdev_end(void)
+void hdev_end_with(void (*then)(void))
 {
 	/* In the end it answers a reset, so that memory is given back; what was lost before is lost. */
 	fuzz_on_wait(NULL);
@@ -541,6 +541,13 @@ void hdev_end(void)
 		virtio_pci_remove(&hdev.vp);
 	else if (hdev.probed)
 		virtio_mmio_remove(&hdev.vm);
+	if (then)
+		then();
 	refdev_free(d.wire);
 	fuzz_end(d.lost);
+}
+
+void hdev_end(void)
+{
+	hdev_end_with(NULL);
 }

@@ -69,7 +69,8 @@ void hdev_step(void);
 /* Lets @ns pass, in which the device steps and work items run. */
 void hdev_run(uint64_t ns);
 
-/* Removes the driver, and ends the run. */
+/* Removes the driver, and ends the run; before it is looked for what is left, @then is called, where set. */
+void hdev_end_with(void (*then)(void));
 void hdev_end(void);
 
 /* The device takes what it can get at of queue @index, up to 8. Returns how many buffers it has then. */
