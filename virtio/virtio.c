@@ -12,7 +12,6 @@
 
 static struct list_head devices = LIST_HEAD_INIT(devices);
 static struct list_head drivers = LIST_HEAD_INIT(drivers);
-static unsigned int next_index;
 
 struct list_head *virtio_devices(void)
 {
@@ -24,10 +23,27 @@ struct virtio_device *virtio_find_device(uint32_t device_id, unsigned int n)
 	struct virtio_device *vdev;
 
 	virtio_for_each_device (vdev) {
-		if (vdev->id.device == device_id && n-- == 0)
+		if (vdev->id.device == device_id && vdev->number == n)
 			return vdev;
 	}
 	return NULL;
+}
+
+/* The lowest numbers that are free: of all devices, and of those of its type. In the list it stands by the former. */
+static void enter(struct virtio_device *vdev)
+{
+	struct list_head *before = devices.next;
+
+	vdev->index = 0;
+	vdev->number = 0;
+	while (virtio_find_device(vdev->id.device, vdev->number))
+		vdev->number++;
+	for (; before != &devices; before = before->next) {
+		if (list_entry(before, struct virtio_device, node)->index != vdev->index)
+			break;
+		vdev->index++;
+	}
+	list_add_tail(&vdev->node, before);
 }
 
 void *virtio_driver_data(const struct virtio_driver *driver, unsigned int n)
@@ -234,11 +250,10 @@ int virtio_register_device(struct virtio_device *vdev)
 
 	if (!vdev->config || !vdev->id.device)
 		return -EINVAL;
-	vdev->index = next_index++;
 	vdev->state = VIRTIO_STATE_NO_DRIVER;
 	list_init(&vdev->vqs);
 	virtio_recovery_init(vdev);
-	list_add_tail(&vdev->node, &devices);
+	enter(vdev);
 	list_for_each_entry (driver, &drivers, node) {
 		if (driver->device_id == vdev->id.device) {
 			probe(vdev, driver);
@@ -251,7 +266,7 @@ int virtio_register_device(struct virtio_device *vdev)
 void virtio_unregister_device(struct virtio_device *vdev)
 {
 	unbind(vdev);
-	list_del_init(&vdev->node);
+	list_del(&vdev->node); /* somebody may stand on it */
 }
 
 void virtio_register_driver(struct virtio_driver *driver)

@@ -88,7 +88,8 @@ struct virtio_recovery {
 
 struct virtio_device {
 	struct list_head node;
-	unsigned int index; /* in the order of registration, from 0 */
+	unsigned int index;  /* among all devices, from 0: the lowest that was free */
+	unsigned int number; /* among those of its type, likewise */
 	struct device dev;
 	struct virtio_device_id id;
 	const struct virtio_config_ops *config;
@@ -249,12 +250,12 @@ static inline uint64_t virtio64_to_cpu(const struct virtio_device *vdev, uint64_
 
 /* --- for people -------------------------------------------------------------------------- */
 
-/* All devices, in the order of registration. */
+/* All devices, by index. */
 struct list_head *virtio_devices(void);
 
 #define virtio_for_each_device(vdev) list_for_each_entry (vdev, virtio_devices(), node)
 
-/* The @n-th device (from 0) of type @device_id, or NULL. */
+/* The device of type @device_id with the number @n, or NULL. A device keeps its number while it is there. */
 struct virtio_device *virtio_find_device(uint32_t device_id, unsigned int n);
 
 /* "block" for VIRTIO_ID_BLOCK; "unknown" for an id without a name. */

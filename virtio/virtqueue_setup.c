@@ -157,7 +157,10 @@ void vring_del_virtqueue(struct virtqueue *vq)
 {
 	struct vring_virtqueue *vvq = to_vvq(vq);
 
-	list_del_init(&vq->list);
+	list_del(&vq->list); /* somebody may stand on it */
+	vvq->broken = vvq->deleted = true;
+	vvq->broken_reported = true;
+	vring_choose_ways(vvq);
 	vring_pool_free(vvq);
 	free_ring(vvq);
 	port_free(vvq);
@@ -325,12 +328,15 @@ void virtqueue_dump(struct virtqueue *vq, unsigned int max,
 		 virtqueue_format(vq), vvq->num, (unsigned long long)vvq->ring_addr,
 		 vvq->broken ? ", broken" : "");
 	print(arg, line);
+	if (vvq->deleted)
+		return;
 	dump_places(vvq, line, sizeof(line));
 	print(arg, line);
 	snprintf(line, sizeof(line), "%u descriptors free, %u buffers in flight, interrupts %s",
 		 vq->num_free, vring_in_flight(vvq), vvq->callbacks ? "wanted" : "not wanted");
 	print(arg, line);
-	for (unsigned int i = 0; i < vvq->num && shown < max; i++) {
+	/* The device may be removed while a line is printed. */
+	for (unsigned int i = 0; !vvq->deleted && i < vvq->num && shown < max; i++) {
 		if (!vvq->state[i].data)
 			continue;
 		dump_buffer(vvq, i, line, sizeof(line));

@@ -157,6 +157,7 @@ struct vring_virtqueue {
 	bool premapped; /* the driver maps; sg->dma_address is the device's address */
 	bool legacy;
 	bool notification_data;
+	bool deleted;			/* what the device saw of it is freed */
 	bool broken_reported;		/* the callback has been told */
 	bool starved;			/* an add was refused for want of room */
 	unsigned int num;		/* size */

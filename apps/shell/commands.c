@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include "apps/shell/commands.h"
+#include "lib/reclaim.h"
 
 /* How many of the words name @command: 0, 1 or 2. @prefix is set where the first word fits but the
  * second does not. */
@@ -61,7 +62,10 @@ int command_run(struct shell *sh, int argc, char **argv)
 		return -EINVAL;
 	}
 	sh->command = command;
+	/* A device may be removed while a command that uses it waits. */
+	reclaim_hold();
 	err = command->run(sh, argc - words + 1, argv + words - 1);
+	reclaim_release();
 	sh->command = NULL;
 	return err;
 }
@@ -86,10 +90,11 @@ static void command_subject(struct shell *sh, char subject[16])
 
 static unsigned int count_devices(uint32_t device_id)
 {
+	const struct virtio_device *vdev;
 	unsigned int count = 0;
 
-	while (virtio_find_device(device_id, count))
-		count++;
+	virtio_for_each_device (vdev)
+		count += vdev->id.device == device_id;
 	return count;
 }
 

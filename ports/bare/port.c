@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <arch/cpu.h>
+#include "lib/reclaim.h"
 #include "lib/timer.h"
 #include "ports/bare/bare.h"
 #include "virtio/port.h"
@@ -15,22 +16,36 @@
 /* Structures that a device accesses ask for a cache line of their own, and no type for more. */
 #define PORT_ALIGN 64u
 
+/* In front of each allocation, a cache line: what is freed may have to wait. */
+union header {
+	struct reclaim reclaim;
+	char line[PORT_ALIGN];
+};
+
 void *port_alloc(size_t size)
 {
-	size_t bytes = ALIGN_UP(size, PORT_ALIGN);
-	void *ptr;
+	size_t bytes = ALIGN_UP(size, PORT_ALIGN) + sizeof(union header);
+	union header *header;
 
 	if (bytes < size)
 		return NULL;
-	ptr = memalign(PORT_ALIGN, MAX(bytes, PORT_ALIGN));
-	if (ptr)
-		memset(ptr, 0, bytes);
-	return ptr;
+	header = memalign(PORT_ALIGN, MAX(bytes, 2 * PORT_ALIGN));
+	if (!header)
+		return NULL;
+	memset(header, 0, bytes);
+	return header + 1;
 }
 
+static void free_now(struct reclaim *reclaim)
+{
+	free(reclaim);
+}
+
+/* A command that has found a device by its number may hold a pointer to it while it is removed. */
 void port_free(void *ptr)
 {
-	free(ptr);
+	if (ptr)
+		reclaim_later(&((union header *)ptr - 1)->reclaim, free_now);
 }
 
 void port_lock_init(struct port_lock *lock)

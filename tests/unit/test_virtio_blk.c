@@ -745,7 +745,17 @@ static void disks_are_counted_in_their_order(void **state)
 	assert_ptr_equal(virtio_blk_device(virtio_blk_find(1)), other.vdev);
 	assert_null(virtio_blk_find(2));
 	rig_remove(&rig);
-	assert_ptr_equal(virtio_blk_device(virtio_blk_find(0)), other.vdev);
+	/* Who stays keeps his number, and who comes takes the one that is free. */
+	assert_null(virtio_blk_find(0));
+	assert_ptr_equal(virtio_blk_device(virtio_blk_find(1)), other.vdev);
+	refdev_free(rig.dev);
+	assert_int_equal(rig_probe(&rig, refdev_blk_new(2, 10, 0)), 0);
+	assert_ptr_equal(virtio_blk_device(virtio_blk_find(0)), rig.vdev);
+	assert_ptr_equal(virtio_blk_device(virtio_blk_find(1)), other.vdev);
+	assert_int_equal(rig.vdev->index, 0);
+	assert_int_equal(other.vdev->index, 1);
+	assert_ptr_equal(virtio_devices()->next, &rig.vdev->node);
+	rig_remove(&rig);
 	rig_remove(&other);
 	refdev_free(rig.dev);
 	refdev_free(other.dev);
