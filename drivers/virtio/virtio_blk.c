@@ -119,7 +119,7 @@ static int blk_restore(struct virtio_device *vdev)
 
 static void blk_fail(struct virtio_device *vdev)
 {
-	virtio_blk_end_all(vdev->priv, -EIO);
+	virtio_blk_end_all(vdev->priv, vdev->gone ? -ENODEV : -EIO);
 }
 
 static void blk_remove(struct virtio_device *vdev)

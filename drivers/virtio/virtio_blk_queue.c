@@ -544,12 +544,13 @@ void virtio_blk_set_polled(struct virtio_blk *blk, bool polled)
 	blk->special = blk->disables || blk->checked;
 	port_unlock(&blk->lock, state);
 	/* A round ends as is right now: with interrupts asked for, or without. */
-	virtio_blk_serve(blk->vq);
+	virtio_blk_poll(blk);
 }
 
 void virtio_blk_poll(struct virtio_blk *blk)
 {
-	virtio_blk_serve(blk->vq);
+	if (blk->vq) /* else it was removed */
+		virtio_blk_serve(blk->vq);
 }
 
 /* --- recovery and the end ------------------------------------------------------------------ */

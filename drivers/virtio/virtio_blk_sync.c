@@ -182,8 +182,8 @@ static int sync_run(struct virtio_blk *blk, struct transfer *transfer, uint64_t 
 		if (!late)
 			sync_send(blk, transfer);
 		if (sync_idle(blk)) {
-			if (late)
-				return -ETIMEDOUT;
+			if (late) /* or it was found to have vanished */
+				return blk->error == -ENODEV ? -ENODEV : -ETIMEDOUT;
 			if (sync_finished(blk, transfer))
 				return blk->sync.status;
 			continue;

@@ -45,11 +45,21 @@ static int console_find_vqs(struct virtio_console *con)
 	return 0;
 }
 
+void console_put(struct virtio_console *con)
+{
+	unsigned long state = port_lock(&con->lock);
+	bool last = --con->references == 0;
+
+	port_unlock(&con->lock, state);
+	if (last)
+		port_free(con);
+}
+
 static void console_destroy(struct virtio_console *con)
 {
 	con->vdev->priv = NULL;
 	console_queues_destroy(con);
-	port_free(con);
+	console_put(con);
 }
 
 static int console_probe(struct virtio_device *vdev)
@@ -60,6 +70,7 @@ static int console_probe(struct virtio_device *vdev)
 	if (!con)
 		return -ENOMEM;
 	con->vdev = vdev;
+	con->references = 1;
 	con->tty = console_tty;
 	con->tty.name = vdev->dev.name;
 	port_lock_init(&con->lock);
@@ -99,7 +110,7 @@ static void console_fail(struct virtio_device *vdev)
 	struct virtio_console *con = vdev->priv;
 	unsigned long state = port_lock(&con->lock);
 
-	con->failed = true;
+	con->failed = vdev->gone ? -ENODEV : -EIO;
 	port_unlock(&con->lock, state);
 	console_tx_wake(con);
 }

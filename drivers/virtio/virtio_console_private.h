@@ -30,8 +30,9 @@ struct virtio_console {
 	struct console_buffer *rx_free, *tx_free;
 	struct console_buffer *tx_held; /* output to be sent once more, oldest first */
 	unsigned int tx_order;		/* of the next buffer of output */
-	bool failed;	 /* the device is given up: nothing more is sent or received */
-	bool frozen;	 /* being recovered: nothing goes into the rings */
+	int failed; /* not 0: nothing more is sent or received; -EIO: given up, -ENODEV: gone */
+	unsigned int references; /* probe's, and one of each call that waits: the last one frees */
+	bool frozen;		 /* being recovered: nothing goes into the rings */
 	bool polled;	 /* no interrupts are asked for: who reads or writes looks himself */
 	bool tx_waiting; /* somebody waits for the device to take output */
 	struct port_event tx_event, rx_event;
@@ -43,6 +44,9 @@ struct virtio_console {
 	struct console_buffer buffers[CONSOLE_RX_BUFFERS + CONSOLE_TX_BUFFERS];
 	void *memory; /* that the buffers point into */
 };
+
+/* Drops a reference. Thread context. */
+void console_put(struct virtio_console *con);
 
 /* The operations of the terminal. */
 extern const struct tty console_tty;

@@ -117,7 +117,7 @@ static int tty_op_read(struct tty *tty, char *buf, size_t len)
 	unsigned int taken, at, first;
 	bool notify;
 
-	if (!input_used(con)) /* so that it also works with interrupts masked */
+	if (!input_used(con) && !con->failed) /* so that it also works with interrupts masked */
 		rx_collect(con);
 	taken = (unsigned int)MIN(len, (size_t)input_used(con));
 	at = con->input_tail % CONSOLE_INPUT_LEN;
@@ -132,13 +132,28 @@ static int tty_op_read(struct tty *tty, char *buf, size_t len)
 	return (int)taken;
 }
 
+/* The device may be removed while one of its users waits. */
+static bool console_get(struct virtio_console *con)
+{
+	unsigned long state = port_lock(&con->lock);
+	bool there = con->references > 0;
+
+	con->references += there;
+	port_unlock(&con->lock, state);
+	return there;
+}
+
 int virtio_console_read(struct virtio_console *con, char *buf, size_t len, uint64_t timeout_ns)
 {
 	uint64_t start_ns = port_now_ns();
 	int taken, err = 0;
 
+	if (!console_get(con))
+		return -ENODEV;
 	while ((taken = tty_op_read(&con->tty, buf, MIN(len, (size_t)INT32_MAX))) == 0 && !err)
-		err = con->failed ? -EIO : wait_slice(con, &con->rx_event, start_ns, timeout_ns);
+		err = con->failed ? con->failed
+				  : wait_slice(con, &con->rx_event, start_ns, timeout_ns);
+	console_put(con);
 	return taken ? taken : err;
 }
 
@@ -217,8 +232,9 @@ static int tty_op_write(struct tty *tty, const char *buf, size_t len)
 {
 	struct virtio_console *con = container_of(tty, struct virtio_console, tty);
 	unsigned long state = port_lock(&con->lock);
-	bool notify = false, failed;
+	bool notify = false;
 	size_t taken = 0;
+	int failed;
 
 	if (!con->failed)
 		taken = tx_fill_reclaim(con, buf, MIN(len, (size_t)INT32_MAX));
@@ -229,7 +245,7 @@ static int tty_op_write(struct tty *tty, const char *buf, size_t len)
 	port_unlock(&con->lock, state);
 	if (notify) /* a queue that cannot be notified is broken, and recovery sends all again */
 		virtqueue_notify(con->tx_vq);
-	return failed ? -EIO : (int)taken;
+	return failed ? failed : (int)taken;
 }
 
 static bool tx_unconfirmed(const struct virtio_console *con)
@@ -241,8 +257,10 @@ static bool tx_unconfirmed(const struct virtio_console *con)
 static int tx_busy(struct virtio_console *con)
 {
 	unsigned long state = port_lock(&con->lock);
-	int busy = 0;
+	int busy = con->failed;
 
+	if (busy)
+		goto out;
 	if (!tx_is_blocked(con))
 		tx_reclaim(con);
 	if (tx_unconfirmed(con)) {
@@ -251,8 +269,7 @@ static int tx_busy(struct virtio_console *con)
 			tx_reclaim(con);
 		busy = tx_unconfirmed(con);
 	}
-	if (con->failed)
-		busy = -EIO;
+out:
 	port_unlock(&con->lock, state);
 	return busy;
 }
@@ -270,11 +287,13 @@ static void tty_op_drain(struct tty *tty)
 {
 	struct virtio_console *con = container_of(tty, struct virtio_console, tty);
 
+	if (!console_get(con))
+		return;
 	(void)tx_drain(con, port_now_ns(), DRAIN_TIMEOUT_NS);
+	console_put(con);
 }
 
-int virtio_console_write(struct virtio_console *con, const char *buf, size_t len,
-			 uint64_t timeout_ns)
+static int write_all(struct virtio_console *con, const char *buf, size_t len, uint64_t timeout_ns)
 {
 	uint64_t start_ns = port_now_ns();
 
@@ -295,6 +314,18 @@ int virtio_console_write(struct virtio_console *con, const char *buf, size_t len
 	return tx_drain(con, start_ns, timeout_ns);
 }
 
+int virtio_console_write(struct virtio_console *con, const char *buf, size_t len,
+			 uint64_t timeout_ns)
+{
+	int err;
+
+	if (!console_get(con))
+		return -ENODEV;
+	err = write_all(con, buf, len, timeout_ns);
+	console_put(con);
+	return err;
+}
+
 /*
  * Emergency write (5.3.5): a store to the configuration space for each character, no queue and no
  * interrupt. It needs the device's offer, not its negotiation.
@@ -303,7 +334,8 @@ static void tty_op_write_panic(struct tty *tty, const char *buf, size_t len)
 {
 	struct virtio_console *con = container_of(tty, struct virtio_console, tty);
 
-	if (!(con->vdev->device_features & BIT_ULL(VIRTIO_CONSOLE_F_EMERG_WRITE)))
+	if (con->failed == -ENODEV ||
+	    !(con->vdev->device_features & BIT_ULL(VIRTIO_CONSOLE_F_EMERG_WRITE)))
 		return;
 	for (size_t i = 0; i < len; i++)
 		virtio_cwrite32(con->vdev, VIRTIO_CONSOLE_CONFIG_EMERG_WR, (uint8_t)buf[i]);
@@ -372,11 +404,15 @@ void console_tx_callback(struct virtqueue *vq)
 void virtio_console_set_polled(struct virtio_console *con, bool polled)
 {
 	unsigned long state = port_lock(&con->lock);
+	int failed;
 
 	con->polled = polled;
-	if (polled)
+	failed = con->failed;
+	if (polled && !failed)
 		virtqueue_disable_cb(con->rx_vq);
 	port_unlock(&con->lock, state);
+	if (failed)
+		return;
 	console_rx_callback(con->rx_vq);
 	console_tx_callback(con->tx_vq);
 }
@@ -501,8 +537,16 @@ void console_queues_thaw(struct virtio_console *con)
 /* Buffers of a device that did not answer its reset are left to it: it may still write to them. */
 void console_queues_destroy(struct virtio_console *con)
 {
+	unsigned long state;
+
 	if (!con->rx_vq)
 		return;
+	state = port_lock(&con->lock);
+	con->failed = -ENODEV;
+	con->frozen = true; /* the queues are not to be touched any more */
+	port_unlock(&con->lock, state);
+	console_tx_wake(con);
+	port_event_signal(&con->rx_event);
 	while (virtqueue_detach_unused_buf(con->rx_vq))
 		;
 	while (virtqueue_detach_unused_buf(con->tx_vq))

@@ -76,6 +76,8 @@ static int net_read_config(struct virtio_net *net)
 	struct virtio_device *vdev = net->vdev;
 	unsigned int mtu = MTU_DEFAULT;
 
+	net->mac_from_device = virtio_has_feature(vdev, VIRTIO_NET_F_MAC);
+	net->link_reported = virtio_has_feature(vdev, VIRTIO_NET_F_STATUS);
 	if (!virtio_has_feature(vdev, VIRTIO_NET_F_MAC))
 		mac_generate(net);
 	else if (virtio_cread_bytes(vdev, VIRTIO_NET_CONFIG_MAC, net->mac, sizeof(net->mac), 1))
@@ -120,14 +122,26 @@ static int net_find_vqs(struct virtio_net *net)
 	net->tx_vq = vqs[VIRTIO_NET_VQ_TX];
 	net->rx_vq->priv = net;
 	net->tx_vq->priv = net;
+	net->rx_size = virtqueue_get_vring_size(net->rx_vq);
+	net->tx_size = virtqueue_get_vring_size(net->tx_vq);
 	return 0;
+}
+
+void net_put(struct virtio_net *net)
+{
+	unsigned long state = port_lock(&net->lock);
+	bool last = --net->references == 0;
+
+	port_unlock(&net->lock, state);
+	if (last)
+		port_free(net);
 }
 
 static void net_destroy(struct virtio_net *net)
 {
 	net->vdev->priv = NULL;
 	net_queues_destroy(net);
-	port_free(net);
+	net_put(net);
 }
 
 static int net_probe(struct virtio_device *vdev)
@@ -138,6 +152,7 @@ static int net_probe(struct virtio_device *vdev)
 	if (!net)
 		return -ENOMEM;
 	net->vdev = vdev;
+	net->references = 1;
 	port_lock_init(&net->lock);
 	port_event_init(&net->tx_event);
 	net_choose_layout(net);
@@ -186,7 +201,7 @@ static void net_fail(struct virtio_device *vdev)
 	struct virtio_net *net = vdev->priv;
 	unsigned long state = port_lock(&net->lock);
 
-	net->failed = true;
+	net->failed = vdev->gone ? -ENODEV : -EIO;
 	net_tx_judge(net);
 	net_tx_take_back(net);
 	port_unlock(&net->lock, state);
@@ -240,12 +255,12 @@ struct virtio_device *virtio_net_device(struct virtio_net *net)
 void virtio_net_get_info(struct virtio_net *net, struct virtio_net_info *info)
 {
 	memcpy(info->mac, net->mac, sizeof(info->mac));
-	info->mac_from_device = virtio_has_feature(net->vdev, VIRTIO_NET_F_MAC);
+	info->mac_from_device = net->mac_from_device;
 	info->link_up = net->link_up;
-	info->link_reported = virtio_has_feature(net->vdev, VIRTIO_NET_F_STATUS);
+	info->link_reported = net->link_reported;
 	info->mtu = net->mtu;
-	info->rx_queue_size = virtqueue_get_vring_size(net->rx_vq);
-	info->tx_queue_size = virtqueue_get_vring_size(net->tx_vq);
+	info->rx_queue_size = net->rx_size;
+	info->tx_queue_size = net->tx_size;
 }
 
 void virtio_net_get_stats(struct virtio_net *net, struct virtio_net_stats *stats)

@@ -51,11 +51,14 @@ struct virtio_net {
 	struct port_lock lock; /* guards the queues and all below */
 	unsigned int header_len;
 	unsigned int sg_count; /* 2: the header has a descriptor of its own */
-	bool failed;	       /* the device is given up: nothing more is sent or received */
-	bool frozen;	       /* being recovered: nothing goes into the rings */
+	int failed; /* not 0: nothing more is sent or received; -EIO: given up, -ENODEV: gone */
+	unsigned int references; /* probe's, and one of each call that waits: the last one frees */
+	bool frozen;		 /* being recovered: nothing goes into the rings */
 	bool link_up;
 	uint16_t mtu;
 	uint8_t mac[VIRTIO_NET_MAC_LEN];
+	bool mac_from_device, link_reported;
+	unsigned int rx_size, tx_size; /* of the queues */
 	struct virtio_net_stats stats;
 
 	/* receive */
@@ -109,6 +112,9 @@ void net_queues_thaw(struct virtio_net *net);
 
 int net_rx_init(struct virtio_net *net);
 void net_rx_free(struct virtio_net *net, bool keep_slots);
+
+/* Drops a reference. Thread context. */
+void net_put(struct virtio_net *net);
 
 /* Offers all free receive buffers with one notification for all of them. */
 void net_rx_refill(struct virtio_net *net);

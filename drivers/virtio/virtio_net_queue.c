@@ -74,7 +74,8 @@ void net_queues_destroy(struct virtio_net *net)
 		return;
 	work_cancel(&net->rx_work);
 	state = port_lock(&net->lock);
-	net->failed = true; /* who is told now must not submit again */
+	net->failed = -ENODEV; /* who is told now must not submit again */
+	net->frozen = true;    /* the queues are not to be touched any more */
 	net_tx_judge(net);
 	net_rx_take_back(net);
 	net_tx_take_back(net);
@@ -82,6 +83,7 @@ void net_queues_destroy(struct virtio_net *net)
 	do
 		net_tx_tell(net);
 	while (work_cancel(&net->tx_work));
+	net_tx_wake(net);
 	virtio_del_vqs(net->vdev);
 	net_tx_free(net, stuck);
 	net_rx_free(net, stuck);

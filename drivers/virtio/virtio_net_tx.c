@@ -286,7 +286,10 @@ void net_tx_callback(struct virtqueue *vq)
 void net_tx_judge(struct virtio_net *net)
 {
 	/* Until recovery is over there is no room, and its end wakes who was told so. */
-	net->tx_closed = net->failed ? -EIO : !net->link_up ? -ENETDOWN : net->frozen ? -ENOSPC : 0;
+	net->tx_closed = net->failed	 ? net->failed
+			 : !net->link_up ? -ENETDOWN
+			 : net->frozen	 ? -ENOSPC
+					 : 0;
 }
 
 /* --- to the device ------------------------------------------------------------------------- */
@@ -475,7 +478,7 @@ static struct virtio_net_frame *lend(struct virtio_net *net)
 int virtio_net_lend(struct virtio_net *net, struct virtio_net_frame *frames[], unsigned int count)
 {
 	unsigned long state = port_lock(&net->lock);
-	int err = net->failed ? -EIO : 0;
+	int err = net->failed;
 	bool notify = false;
 	unsigned int n = 0;
 
@@ -530,7 +533,8 @@ unsigned int virtio_net_reclaim(struct virtio_net *net)
 static bool nothing_back(struct virtio_net *net, unsigned long before)
 {
 	unsigned long state = port_lock(&net->lock);
-	bool nothing = virtqueue_in_flight(net->tx_vq) && net->tx_back == before && !make_room(net);
+	bool nothing = !net->failed && virtqueue_in_flight(net->tx_vq) && net->tx_back == before &&
+		       !make_room(net);
 	bool notify = nothing && publish(net);
 
 	if (nothing)
@@ -541,19 +545,40 @@ static bool nothing_back(struct virtio_net *net, unsigned long before)
 	return nothing;
 }
 
+/* The device may be removed while one of its users waits. */
+static bool get(struct virtio_net *net)
+{
+	unsigned long state = port_lock(&net->lock);
+	bool there = net->references > 0;
+
+	net->references += there;
+	port_unlock(&net->lock, state);
+	return there;
+}
+
+static bool wait_slice(struct virtio_net *net, uint64_t start, uint64_t timeout_ns)
+{
+	uint64_t elapsed = port_now_ns() - start;
+
+	if (elapsed >= timeout_ns)
+		return false;
+	/* Woken or not, the answer is to try again. */
+	(void)port_event_wait(&net->tx_event, MIN(timeout_ns - elapsed, WAIT_SLICE_NS));
+	return true;
+}
+
 int virtio_net_reclaim_wait(struct virtio_net *net, uint64_t timeout_ns)
 {
 	const unsigned long before = net->tx_back;
 	uint64_t start = port_now_ns();
+	int ret = 0;
 
-	while (nothing_back(net, before)) {
-		uint64_t elapsed = port_now_ns() - start;
-
-		if (elapsed >= timeout_ns)
-			return -ETIMEDOUT;
-		(void)port_event_wait(&net->tx_event, MIN(timeout_ns - elapsed, WAIT_SLICE_NS));
-	}
-	return 0;
+	if (!get(net))
+		return -ENODEV;
+	while (!ret && nothing_back(net, before))
+		ret = wait_slice(net, start, timeout_ns) ? 0 : -ETIMEDOUT;
+	net_put(net);
+	return ret;
 }
 
 /* --- copies -------------------------------------------------------------------------------- */
@@ -634,14 +659,15 @@ int virtio_net_send_wait(struct virtio_net *net, const void *frame, unsigned int
 	uint64_t start = port_now_ns();
 	int ret;
 
+	if (!get(net))
+		return -ENODEV;
 	while ((ret = virtio_net_send(net, frame, len)) == -ENOSPC) {
-		uint64_t elapsed = port_now_ns() - start;
-
-		if (elapsed >= timeout_ns)
-			return -ETIMEDOUT;
-		/* Woken or not, the answer is to try again. */
-		(void)port_event_wait(&net->tx_event, MIN(timeout_ns - elapsed, WAIT_SLICE_NS));
+		if (!wait_slice(net, start, timeout_ns)) {
+			ret = -ETIMEDOUT;
+			break;
+		}
 	}
+	net_put(net);
 	return ret;
 }
 

@@ -240,7 +240,7 @@ static void rng_end_all(struct virtio_rng *rng, int error)
 
 static void rng_fail(struct virtio_device *vdev)
 {
-	rng_end_all(vdev->priv, -EIO);
+	rng_end_all(vdev->priv, vdev->gone ? -ENODEV : -EIO);
 }
 
 /* --- the blocking read ------------------------------------------------------------------- */
@@ -292,7 +292,8 @@ static int rng_wait(struct virtio_rng *rng, uint64_t deadline)
 		late = true;
 		rng_abort(rng);
 	}
-	return late ? -ETIMEDOUT : rng->request.received;
+	/* It may have been found to have vanished. */
+	return late && rng->error != -ENODEV ? -ETIMEDOUT : rng->request.received;
 }
 
 /* Asks once for up to @len bytes in the bounce buffer; returns how many came, or an error. */

@@ -29,6 +29,9 @@ static unsigned int messages[LOG_DEBUG + 1];
 static char last_message[256];
 static bool alloc_failed, alloc_forbidden, eager, run_in_delays;
 static char locked_tag, unlocked_tag;
+static void *held[64];
+static unsigned int held_count;
+static bool holding;
 
 static struct {
 	uint64_t at_ns;
@@ -69,7 +72,19 @@ void port_free(void *ptr)
 		violation("port: memory is freed in an interrupt");
 	if (ptr)
 		live--;
+	if (ptr && holding) {
+		assert_in_range(held_count, 0, ARRAY_SIZE(held) - 1);
+		held[held_count++] = ptr;
+		return;
+	}
 	free(ptr);
+}
+
+void port_host_hold(bool on)
+{
+	holding = on;
+	while (!on && held_count > 0)
+		free(held[--held_count]);
 }
 
 /* --- mutual exclusion ---------------------------------------------------------------------- */

@@ -22,6 +22,10 @@ bool port_host_alloc_failed(void);
 /* From now on every allocation is a violation. */
 void port_host_forbid_alloc(bool forbid);
 
+/* While @on, what is freed keeps its contents until the end, as where somebody in thread context may
+ * still point to it (ports/bare). */
+void port_host_hold(bool on);
+
 /* Blocks that live. */
 unsigned int port_host_live(void);
 

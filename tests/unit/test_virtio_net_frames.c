@@ -729,7 +729,7 @@ static void a_device_that_is_removed_gives_every_frame_back(void **state)
 		rig_end(&rig);
 		assert_int_equal(all_told, 8);
 		assert_int_equal(told_lost, 8);
-		assert_int_equal(again_error, -EIO);
+		assert_int_equal(again_error, -ENODEV);
 		assert_int_equal(port_host_live(), 0);
 	}
 }
