@@ -227,8 +227,8 @@ $(B)/host/test_%: $(B)/host/obj/tests/unit/test_%.o $(B)/host/libvireo.a
 
 # The simulated PCI host has registers and messages of its own, so it is no part of the archive.
 PCISIM := obj/tests/device/pci/pcisim.o
-$(B)/host/test_pci: $(B)/host/$(PCISIM)
-$(B)/coverage/test_pci: $(B)/coverage/$(PCISIM)
+$(B)/host/test_pci $(B)/host/test_hotplug: $(B)/host/$(PCISIM)
+$(B)/coverage/test_pci $(B)/coverage/test_hotplug: $(B)/coverage/$(PCISIM)
 $(B)/fuzz/fuzz_pci: $(B)/fuzz/$(PCISIM)
 
 # The queues on a big-endian CPU, under qemu-user.

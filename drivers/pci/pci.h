@@ -10,6 +10,7 @@
 
 #include "lib/devicetree.h"
 #include "lib/list.h"
+#include "lib/reclaim.h"
 #include "lib/util.h"
 
 struct msi_controller;
@@ -45,6 +46,7 @@ struct pci_function {
 	char *config;
 	struct pci_bus *below; /* behind a bridge */
 	struct pci_msix *msix;
+	struct reclaim reclaim;
 };
 
 #define PCI_VENDOR_NONE 0xffff /* what a slot reads as that has no function (any more) */
@@ -143,7 +145,23 @@ bool pci_is_hotplug_port(const struct pci_function *fn);
  * pci_functions(). Returns how many, or -ENOSPC (a BAR or a bus had no room; the functions are there) or -ENOMEM. */
 int pci_scan_behind(struct pci_function *bridge);
 
-/* Forgets @fn and all behind it. Drivers have let go of them, and MSI-X is off. */
+/* Forgets @fn and all behind it. Drivers have let go of them, and MSI-X is off. The memory stays while somebody
+ * may hold a pointer to it (lib/reclaim.h). */
 void pci_remove(struct pci_function *fn);
+
+/* Who is told of what comes and goes. Called in a work item. */
+struct pci_listener {
+	void (*added)(struct pci_function *fn); /* it has its BARs, and is switched off */
+	void (*removing)(
+		struct pci_function *
+			fn); /* it goes away when this returns, or has gone already: pci_present() */
+};
+
+/*
+ * Serves the slots of all hot-plug ports from now on, and looks once a second whether every function is still there.
+ * Once, after pci_init(); drivers of what is there are told by their own means. Returns 0, -EBUSY, or -ENOMEM:
+ * what there was memory for is served.
+ */
+int pci_hotplug_init(const struct pci_listener *listener);
 
 #endif

@@ -103,6 +103,11 @@ void pci_bridge_open(const struct pci_function *fn);
  * was left without, which has been logged. */
 int pci_assign(struct pci_host *host, struct pci_function *bridge);
 
+/* --- pci_hotplug.c ---------------------------------------------------------------------------------------------- */
+
+/* As if pci_hotplug_init() had not been called: for tests. */
+void pci_hotplug_forget(void);
+
 /* --- pci_route.c ------------------------------------------------------------------------------------------------ */
 
 void pci_route(struct pci_function *fn);

@@ -52,14 +52,43 @@
 #define PCI_CAP_NEXT	  1
 #define PCI_EXT_CAP_FIRST 0x100
 
-#define PCI_EXP_FLAGS	     2
-#define PCI_EXP_TYPE(flags)  ((flags) >> 4 & 15)
-#define PCI_EXP_ROOT_PORT    4
-#define PCI_EXP_DOWNSTREAM   6
-#define PCI_EXP_TO_PCI	     7
-#define PCI_EXP_SLOT	     BIT(8)
-#define PCI_EXP_SLOT_CAP     0x14
-#define PCI_EXP_SLOT_HOTPLUG BIT(6)
+#define PCI_EXP_FLAGS	       2
+#define PCI_EXP_TYPE(flags)    ((flags) >> 4 & 15)
+#define PCI_EXP_ROOT_PORT      4
+#define PCI_EXP_DOWNSTREAM     6
+#define PCI_EXP_TO_PCI	       7
+#define PCI_EXP_SLOT	       BIT(8)
+#define PCI_EXP_MESSAGE(flags) ((flags) >> 9 & 31)
+#define PCI_EXP_LINK_CAP       0x0c
+#define PCI_EXP_LINK_REPORTS   BIT(20)
+#define PCI_EXP_LINK_STATUS    0x12
+#define PCI_EXP_LINK_ACTIVE    BIT(13)
+
+/* Slots (7.5.3.9 to 7.5.3.11). In the capability: what there is; in control: switches; in status: what happened. */
+#define PCI_EXP_SLOT_CAP	      0x14
+#define PCI_EXP_SLOT_BUTTON	      BIT(0)
+#define PCI_EXP_SLOT_POWER	      BIT(1)
+#define PCI_EXP_SLOT_LAMP	      BIT(4)
+#define PCI_EXP_SLOT_HOTPLUG	      BIT(6)
+#define PCI_EXP_SLOT_SILENT	      BIT(18) /* does not say when a command is completed */
+#define PCI_EXP_SLOT_CONTROL	      0x18
+#define PCI_EXP_SLOT_ON_BUTTON	      BIT(0)
+#define PCI_EXP_SLOT_ON_FAULT	      BIT(1)
+#define PCI_EXP_SLOT_ON_PRESENCE      BIT(3)
+#define PCI_EXP_SLOT_INTERRUPT	      BIT(5)
+#define PCI_EXP_SLOT_LAMP_MASK	      (3u << 8)
+#define PCI_EXP_SLOT_LAMP_ON	      (1u << 8)
+#define PCI_EXP_SLOT_LAMP_BLINK	      (2u << 8)
+#define PCI_EXP_SLOT_LAMP_OFF	      (3u << 8)
+#define PCI_EXP_SLOT_POWER_OFF	      BIT(10)
+#define PCI_EXP_SLOT_ON_LINK	      BIT(12)
+#define PCI_EXP_SLOT_STATUS	      0x1a
+#define PCI_EXP_SLOT_BUTTON_PRESSED   BIT(0)
+#define PCI_EXP_SLOT_POWER_FAULT      BIT(1)
+#define PCI_EXP_SLOT_PRESENCE_CHANGED BIT(3)
+#define PCI_EXP_SLOT_COMPLETED	      BIT(4)
+#define PCI_EXP_SLOT_PRESENT	      BIT(6)
+#define PCI_EXP_SLOT_LINK_CHANGED     BIT(8)
 
 #define PCI_MSIX_CONTROL       2
 #define PCI_MSIX_TABLE	       4

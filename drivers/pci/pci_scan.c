@@ -82,8 +82,10 @@ static void read_identity(struct pci_function *fn, uint32_t id)
 	name_function(fn);
 }
 
-static void destroy(struct pci_function *fn)
+static void destroy(struct reclaim *reclaim)
 {
+	struct pci_function *fn = container_of(reclaim, struct pci_function, reclaim);
+
 	free(fn->below);
 	free(fn);
 }
@@ -151,7 +153,7 @@ static int add_function(const struct place *place, unsigned int slot, unsigned i
 	err = examine(fn);
 	if (err) {
 		log_warning("%s: %s", fn->name, err == -ENODEV ? "has vanished" : "no memory");
-		destroy(fn);
+		destroy(&fn->reclaim);
 		return err == -ENODEV ? 0 : err;
 	}
 	list_add_tail(&fn->node, &functions);
@@ -336,7 +338,7 @@ static void forget(struct pci_function *fn)
 {
 	list_del(&fn->node);
 	function_count--;
-	destroy(fn);
+	reclaim_later(&fn->reclaim, destroy);
 }
 
 /* From the end, because a bridge comes before what is behind it. */

@@ -19,6 +19,8 @@ unsigned int sim_reads, sim_writes;
 unsigned int sim_messages[LOG_DEBUG + 1];
 char sim_last_message[256];
 bool (*sim_answer)(uint64_t offset, unsigned int width, uint32_t *value);
+void (*sim_written)(struct sim_function *fn, unsigned int offset, unsigned int width,
+		    uint32_t value);
 
 static void broken(const char *what, uint64_t address)
 {
@@ -39,6 +41,7 @@ void sim_reset(void)
 				     .mem64_size = 0x8000000000ull};
 	sim_reads = sim_writes = 0;
 	sim_answer = NULL;
+	sim_written = NULL;
 	memset(sim_messages, 0, sizeof(sim_messages));
 	sim_last_message[0] = '\0';
 }
@@ -290,6 +293,8 @@ static void write_config(uint64_t offset, unsigned int width, uint32_t value)
 		fn->config[at] =
 			(uint8_t)((fn->config[at] & ~mask) | ((uint8_t)(value >> 8 * i) & mask));
 	}
+	if (fn && sim_written)
+		sim_written(fn, offset & 0xfff, width, value);
 }
 
 /* Where the address leads in a function's memory, or NULL. */

@@ -53,6 +53,10 @@ extern char sim_last_message[256];
 /* When set, it is asked first for each read of config space: what it returns instead, or false. */
 extern bool (*sim_answer)(uint64_t offset, unsigned int width, uint32_t *value);
 
+/* When set, it is told of each write to config space that was done. */
+extern void (*sim_written)(struct sim_function *fn, unsigned int offset, unsigned int width,
+			   uint32_t value);
+
 /* An empty host of QEMU's shape, and nothing known to drivers/pci. */
 void sim_reset(void);
 
