@@ -2,7 +2,8 @@
 /*
  * Every PCI function that calls itself a virtio device gets a transport here: what virtio/ asks of a
  * function (virtio_pci_ops) is what drivers/pci has. Devices are probed in the order of enumeration, after
- * those of virtio-mmio, so that adding one to a slot further on renumbers none before it.
+ * those of virtio-mmio, so that adding one to a slot further on renumbers none before it. Those that come
+ * later take the lowest number that is free.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -182,13 +183,35 @@ static void probe_iommus(void)
 	}
 }
 
+/* An IOMMU that comes late stands before nothing: what is there goes past it already. */
+static void added(struct pci_function *fn)
+{
+	if (virtio_pci_is_virtio(fn->vendor, fn->device) && !bare_is_virtio_iommu(fn))
+		probe(fn);
+}
+
+/* The driver lets go of everything; a device that is still there reaches no memory from then on. */
+static void removing(struct pci_function *fn)
+{
+	struct bare_pci_device *dev = fn->priv;
+
+	if (!dev)
+		return;
+	fn->priv = NULL;
+	virtio_pci_remove(&dev->vp);
+	pci_enable(fn, false, false, false);
+	bare_dma_release(&dev->vp.vdev.dev);
+	port_free(dev);
+}
+
 void bare_virtio_pci_probe(void)
 {
+	static const struct pci_listener listener = {.added = added, .removing = removing};
 	struct pci_function *fn;
 
 	probe_iommus();
-	pci_for_each_function (fn) {
-		if (virtio_pci_is_virtio(fn->vendor, fn->device) && !bare_is_virtio_iommu(fn))
-			probe(fn);
-	}
+	pci_for_each_function (fn)
+		added(fn);
+	if (pci_hotplug_init(&listener))
+		port_log(LOG_ERROR, "pci: no memory for all hot-plug slots");
 }
