@@ -238,12 +238,24 @@ unsigned long irq_taken_count(void)
 	return taken;
 }
 
+static const struct irq_action *action_at(const struct irq_line *line, unsigned int n)
+{
+	const struct irq_action *action = line->actions;
+
+	while (action && n-- > 0)
+		action = action->next;
+	return action;
+}
+
+/* The visitor may wait, and handlers come and go meanwhile: each is looked for anew. */
 void irq_for_each(void (*visit)(int irq, const char *name, void *arg), void *arg)
 {
+	const struct irq_action *action;
+
 	for (int i = 0; i < IRQ_LINES + IRQ_LPIS; i++) {
 		int irq = i < IRQ_LINES ? i : i - IRQ_LINES + IRQ_LPI_FIRST;
 
-		for (struct irq_action *a = lines[i].actions; a; a = a->next)
-			visit(irq, a->name, arg);
+		for (unsigned int n = 0; (action = action_at(&lines[i], n)) != NULL; n++)
+			visit(irq, action->name, arg);
 	}
 }

@@ -26,10 +26,12 @@ static void print_device(struct device *dev, uint32_t id, const struct iommu_dom
 {
 	struct shell *sh = arg;
 	struct dma_iommu_stats stats;
+	bool mapped = dma_iommu_get_stats(dev, &stats);
 
+	/* While this is printed the device may go. */
 	sh_printf(sh, "stream 0x%x %s %s %lu KiB faults %lu\n", (unsigned int)id, dev->name,
 		  mode_of(domain), (unsigned long)(domain->mapped_bytes >> 10), faults);
-	if (!dma_iommu_get_stats(dev, &stats))
+	if (!mapped)
 		return;
 	sh_printf(sh, "  pages %lu stand-ins %lu maps %lu bounced %lu exhausted %lu lost %lu\n",
 		  (unsigned long)stats.used_pages, (unsigned long)stats.used_bounce_pages,
