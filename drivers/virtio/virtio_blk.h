@@ -81,8 +81,8 @@ struct virtio_blk_request {
 /* Makes the driver known to the core. Thread context. */
 void virtio_blk_init(void);
 
-/* The @n-th block device, or NULL: there is none, or its probe failed. Valid until the device is removed, which must
- * not happen while a call below is waiting. */
+/* The @n-th block device, or NULL: there is none, or its probe failed. Valid until the device is removed; calls that
+ * wait then come back with -ENODEV. */
 struct virtio_blk *virtio_blk_find(unsigned int n);
 
 /* The virtio device below @blk. */

@@ -15,8 +15,8 @@ struct virtio_console;
 /* Makes the driver known to the core. Thread context. */
 void virtio_console_init(void);
 
-/* The @n-th console, or NULL: there is none, or its probe failed. Valid until the device is removed, which must not
- * happen while a call below is waiting or the terminal is in use. */
+/* The @n-th console, or NULL: there is none, or its probe failed. Valid until the device is removed; calls that wait
+ * then come back with -ENODEV. The terminal must not be used any more. */
 struct virtio_console *virtio_console_find(unsigned int n);
 struct virtio_device *virtio_console_device(struct virtio_console *con);
 
@@ -27,8 +27,8 @@ struct tty *virtio_console_tty(struct virtio_console *con);
 
 /*
  * Sends all of @len bytes as they are, and waits up to @timeout_ns until the device has taken the last
- * of them. Returns 0, -ETIMEDOUT (some may have left, the rest may follow) or -EIO (the device
- * failed for good). Output that a device had not confirmed when it failed is sent once more after its
+ * of them. Returns 0, -ETIMEDOUT (some may have left, the rest may follow), -EIO (the device
+ * failed for good) or -ENODEV (it is gone). Output that a device had not confirmed when it failed is sent once more after its
  * recovery (virtio_recovery.c): it may appear twice. Thread context.
  */
 int __must_check virtio_console_write(struct virtio_console *con, const char *buf, size_t len,
@@ -36,7 +36,7 @@ int __must_check virtio_console_write(struct virtio_console *con, const char *bu
 
 /*
  * Reads what has come, at most @len (above 0) bytes, and waits up to @timeout_ns for the first of them. Returns how
- * many, -ETIMEDOUT or -EIO (the device failed for good, and all has been read). It takes from the same input as
+ * many, -ETIMEDOUT, -EIO or -ENODEV (the device failed for good or is gone, and all has been read). It takes from the same input as
  * the terminal's read; one call at a time. Thread context.
  */
 int __must_check virtio_console_read(struct virtio_console *con, char *buf, size_t len,

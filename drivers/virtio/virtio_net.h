@@ -55,8 +55,8 @@ typedef void virtio_net_receive_t(void *arg, const uint8_t *frame, unsigned int 
 /* Makes the driver known to the core. Thread context. */
 void virtio_net_init(void);
 
-/* The @n-th network device, or NULL: there is none, or its probe failed. Valid until the device is removed, which
- * must not happen while a call below is waiting. */
+/* The @n-th network device, or NULL: there is none, or its probe failed. Valid until the device is removed; calls that
+ * wait then come back with -ENODEV. */
 struct virtio_net *virtio_net_find(unsigned int n);
 struct virtio_device *virtio_net_device(struct virtio_net *net);
 
@@ -126,7 +126,7 @@ static inline bool virtio_net_frame_idle(const struct virtio_net_frame *frame)
 /*
  * Lends up to @count frames of the driver's, whose data is whatever was sent with them last. They are to be
  * submitted or returned before the device is removed. Returns how many stand in @frames, 1 at least; -ENOSPC
- * (none now: see virtio_net_set_tx_ready()), -EIO (the device failed for good). Any context.
+ * (none now: see virtio_net_set_tx_ready()), -EIO (the device failed for good), -ENODEV (it is gone). Any context.
  */
 int __must_check virtio_net_lend(struct virtio_net *net, struct virtio_net_frame *frames[],
 				 unsigned int count);
@@ -162,7 +162,7 @@ int __must_check virtio_net_reclaim_wait(struct virtio_net *net, uint64_t timeou
 /*
  * Sends a copy of @frame: @len bytes, VIRTIO_NET_FRAME_MIN to 14 + mtu. Never blocks. Returns 0;
  * -EINVAL (length), -ENOSPC (all transmit buffers in flight, or the device is being recovered; try
- * again), -ENETDOWN (link down), -EIO (the device failed for good). Any context.
+ * again), -ENETDOWN (link down), -EIO (the device failed for good), -ENODEV (it is gone). Any context.
  */
 int __must_check virtio_net_send(struct virtio_net *net, const void *frame, unsigned int len);
 

@@ -306,6 +306,32 @@ static void handlers_are_visited_in_the_order_of_lines(void **state)
 	assert_int_equal(free_irq(50, &a), 0);
 }
 
+/* The visitor may wait, and what it waits for may take handlers away. */
+static void visit_and_free(int irq, const char *name, void *arg)
+{
+	static char other;
+
+	assert_int_equal(irq, 50);
+	assert_string_equal(name, "first");
+	assert_int_equal(free_irq(50, arg), 0);
+	/* One that is no longer on any line stands before others that are free. */
+	assert_int_equal(request_irq(40, handler, 0, "other", &other), 0);
+	assert_int_equal(free_irq(40, &other), 0);
+}
+
+static void a_handler_may_go_while_it_is_visited(void **state)
+{
+	static char ids[4];
+
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++)
+		assert_int_equal(request_irq(30, handler, IRQF_SHARED, "stale", &ids[i]), 0);
+	for (unsigned int i = 0; i < 4; i++)
+		assert_int_equal(free_irq(30, &ids[i]), 0);
+	assert_int_equal(request_irq(50, handler, 0, "first", ids), 0);
+	irq_for_each(visit_and_free, ids);
+}
+
 static void handlers_run_out_and_come_back(void **state)
 {
 	static char ids[4096];
@@ -337,6 +363,7 @@ int main(void)
 		IRQ_TEST(one_exception_serves_one_interrupt),
 		IRQ_TEST(message_lines_are_lines_like_others),
 		IRQ_TEST(handlers_are_visited_in_the_order_of_lines),
+		IRQ_TEST(a_handler_may_go_while_it_is_visited),
 		IRQ_TEST(handlers_run_out_and_come_back),
 	};
 
