@@ -151,7 +151,7 @@ static int stray_command(struct shell *sh, int argc, char **argv)
 }
 
 const struct command iommu_commands[] = {
-	{"iommu", "", "IOMMUs: their devices, what is mapped, faults", 0, 0, iommu_command},
-	{"dma-stray", "N", "lets disk N write where nothing is mapped for it", 1, 1, stray_command},
+	{"iommu", "", "IOMMUs: devices, what is mapped, faults", 0, 0, iommu_command},
+	{"dma-stray", "N", "lets disk N write where nothing is mapped", 1, 1, stray_command},
 	{NULL, NULL, NULL, 0, 0, NULL},
 };

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.numbered
 
 COMMANDS = [
     "help", "poweroff", "exit STATUS", "echo TEXT", "mem", "uptime",
-    "panic [null|stack|text|exec|undef]", "irq [test]", "lsdev", "vq DEV QUEUE", "lspci",
-    "pcireg FUNCTION BAR OFFSET", "iommu", "dma-stray N", "blk info N",
+    "panic [null|stack|text|exec|undef]", "iommu", "dma-stray N", "irq [test]", "lsdev",
+    "vq DEV QUEUE", "lspci", "pcireg FUNCTION BAR OFFSET", "blk info N",
     "blk read N SECTOR [COUNT]", "blk sum N [SECTOR COUNT]", "blk write N SECTOR TEXT",
     "blk fill N SECTOR COUNT BYTE", "blk flush N", "net info N", "net dump N COUNT",
     "net arp N A.B.C.D", "net ping N A.B.C.D [COUNT]", "rng N BYTES", "con N TEXT",
