@@ -95,13 +95,14 @@ struct virtio_device {
 	const struct virtio_config_ops *config;
 	const struct virtio_driver *driver; /* NULL: none */
 	enum virtio_state state;
-	int error;		  /* why state is FAILED: a negative errno */
-	bool legacy;		  /* driven through the legacy interface */
-	bool driver_ok;		  /* the device has been told so */
-	bool stuck;		  /* it did not answer a reset: it may still use its rings */
-	bool gone;		  /* it was found to have vanished */
-	uint64_t device_features; /* offered */
-	uint64_t features;	  /* negotiated */
+	int error;		       /* why state is FAILED: a negative errno */
+	bool legacy;		       /* driven through the legacy interface */
+	bool driver_ok;		       /* the device has been told so */
+	bool stuck;		       /* it did not answer a reset: it may still use its rings */
+	bool gone;		       /* it was found to have vanished */
+	uint64_t device_features;      /* offered */
+	uint64_t device_features_high; /* bits 64 to 127 that are offered, too: nobody knows any */
+	uint64_t features;	       /* negotiated */
 	struct list_head vqs;
 	unsigned int max_queue_size; /* descriptors a queue may have; 0: VIRTIO_QUEUE_SIZE */
 	unsigned int config_changes; /* interrupts for a change of config space */

@@ -88,15 +88,31 @@ static void modern_set_status(struct virtio_device *vdev, uint8_t status)
 	vp_write8(to_vp(vdev)->common + VIRTIO_PCI_STATUS, status);
 }
 
+/* Words @word and @word + 1 of the features that are offered. */
+static uint64_t read_features(struct virtio_pci_device *vp, uint32_t word)
+{
+	uint32_t low;
+
+	vp_write32(vp->common + VIRTIO_PCI_DEVICE_FEATURE_SELECT, word);
+	low = vp_read32(vp->common + VIRTIO_PCI_DEVICE_FEATURE);
+	vp_write32(vp->common + VIRTIO_PCI_DEVICE_FEATURE_SELECT, word + 1);
+	return low | (uint64_t)vp_read32(vp->common + VIRTIO_PCI_DEVICE_FEATURE) << 32;
+}
+
+static void write_features(struct virtio_pci_device *vp, uint32_t word, uint64_t features)
+{
+	vp_write32(vp->common + VIRTIO_PCI_DRIVER_FEATURE_SELECT, word);
+	vp_write32(vp->common + VIRTIO_PCI_DRIVER_FEATURE, (uint32_t)features);
+	vp_write32(vp->common + VIRTIO_PCI_DRIVER_FEATURE_SELECT, word + 1);
+	vp_write32(vp->common + VIRTIO_PCI_DRIVER_FEATURE, (uint32_t)(features >> 32));
+}
+
 static uint64_t modern_get_features(struct virtio_device *vdev)
 {
 	struct virtio_pci_device *vp = to_vp(vdev);
-	uint64_t features;
+	uint64_t features = read_features(vp, 0);
 
-	vp_write32(vp->common + VIRTIO_PCI_DEVICE_FEATURE_SELECT, 0);
-	features = vp_read32(vp->common + VIRTIO_PCI_DEVICE_FEATURE);
-	vp_write32(vp->common + VIRTIO_PCI_DEVICE_FEATURE_SELECT, 1);
-	features |= (uint64_t)vp_read32(vp->common + VIRTIO_PCI_DEVICE_FEATURE) << 32;
+	vdev->device_features_high = read_features(vp, 2);
 	/* A feature without its register is none. */
 	if (vp->common_size < VIRTIO_PCI_COMMON_RESET_BYTES)
 		features &= ~BIT_ULL(VIRTIO_F_RING_RESET);
@@ -107,10 +123,10 @@ static int modern_finalize_features(struct virtio_device *vdev)
 {
 	struct virtio_pci_device *vp = to_vp(vdev);
 
-	vp_write32(vp->common + VIRTIO_PCI_DRIVER_FEATURE_SELECT, 0);
-	vp_write32(vp->common + VIRTIO_PCI_DRIVER_FEATURE, (uint32_t)vdev->features);
-	vp_write32(vp->common + VIRTIO_PCI_DRIVER_FEATURE_SELECT, 1);
-	vp_write32(vp->common + VIRTIO_PCI_DRIVER_FEATURE, (uint32_t)(vdev->features >> 32));
+	write_features(vp, 0, vdev->features);
+	/* Where there are more than 64, the others are refused in so many words. */
+	if (vdev->device_features_high)
+		write_features(vp, 2, 0);
 	return 0;
 }
 

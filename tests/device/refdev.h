@@ -188,6 +188,9 @@ struct refdev {
 	uint32_t version;
 	uint32_t device_id;
 	uint64_t offered, accepted;
+	uint64_t offered_high; /* bits 64 to 127 */
+	unsigned int
+		high_words_written; /* a bit for each of words 2 and 3 that was written, with 0 */
 	unsigned int nqueues;
 	struct refdev_queue queues[REFDEV_QUEUES];
 	uint8_t config[256];

@@ -167,9 +167,10 @@ static uint32_t read_device_features(struct refdev *dev)
 		violation("mmio: DeviceFeatures before DeviceFeaturesSel (4.2.2.2#7)");
 	if (!(dev->status & REF_S_DRIVER))
 		violation("mmio: features read in status %#x (3.1.1)", dev->status);
-	return dev->device_features_sel < 2
-		       ? (uint32_t)(dev->offered >> (32 * dev->device_features_sel))
-		       : 0;
+	if (dev->device_features_sel > 3)
+		return 0;
+	return (uint32_t)((dev->device_features_sel < 2 ? dev->offered : dev->offered_high) >>
+			  32 * (dev->device_features_sel % 2));
 }
 
 static void write_driver_features(struct refdev *dev, uint32_t value)
@@ -183,6 +184,8 @@ static void write_driver_features(struct refdev *dev, uint32_t value)
 	if (dev->driver_features_sel > 1) {
 		if (value)
 			violation("mmio: features above bit 63");
+		if (dev->driver_features_sel < 4)
+			dev->high_words_written |= 1u << dev->driver_features_sel;
 		return;
 	}
 	dev->accepted &= ~(0xffffffffull << shift);

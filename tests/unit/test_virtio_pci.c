@@ -161,6 +161,22 @@ static void a_list_that_loops_is_walked_once(void **state)
 	}
 }
 
+/* Whether there are more than 64 features is for the device to say; none of them is known. */
+static void features_above_63_are_refused(void **state)
+{
+	(void)state;
+	for (uint64_t high = 0; high < 2; high++) {
+		struct refdev *dev = pci_make(2, 8);
+
+		dev->offered_high = high << 37;
+		rig_start(&rig, dev);
+		assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
+		assert_int_equal(rig.vdev->device_features_high, high << 37);
+		assert_int_equal(dev->high_words_written, high ? 1u << 2 | 1u << 3 : 0);
+		rig_end(&rig);
+	}
+}
+
 /* Configuration space ends before they do. */
 static void a_capability_that_is_cut_off_is_passed_over(void **state)
 {
@@ -810,6 +826,7 @@ int main(void)
 		PCI_TEST(a_device_without_its_structures_is_refused),
 		PCI_TEST(a_list_that_loops_is_walked_once),
 		PCI_TEST(a_capability_that_is_cut_off_is_passed_over),
+		PCI_TEST(features_above_63_are_refused),
 		PCI_TEST(a_capability_that_makes_no_sense_is_passed_over),
 		PCI_TEST(the_first_of_each_type_counts),
 		PCI_TEST(a_longer_capability_is_no_obstacle),
