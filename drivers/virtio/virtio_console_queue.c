@@ -34,7 +34,26 @@ static struct console_buffer *buffer_get(struct console_buffer **list)
 	return buffer;
 }
 
-/* Waits for @event a little, less than what is left of @timeout_ns since @start_ns. 0 or -ETIMEDOUT. */
+/* Woken or not, the caller looks again. The device may be removed meanwhile: returns whether it was not, and @con is
+ * still there. */
+static bool wait_while_held(struct virtio_console *con, struct port_event *event, uint64_t ns)
+{
+	unsigned long state = port_lock(&con->lock);
+	bool there;
+
+	con->references++;
+	port_unlock(&con->lock, state);
+	if (con->polled)
+		work_run(); /* one of them may be our recovery */
+	else
+		(void)port_event_wait(event, ns);
+	there = con->failed != -ENODEV;
+	console_put(con);
+	return there;
+}
+
+/* Waits for @event a little, less than what is left of @timeout_ns since @start_ns. 0, -ETIMEDOUT, or -ENODEV: @con
+ * must not be looked at any more. */
 static int wait_slice(struct virtio_console *con, struct port_event *event, uint64_t start_ns,
 		      uint64_t timeout_ns)
 {
@@ -42,12 +61,7 @@ static int wait_slice(struct virtio_console *con, struct port_event *event, uint
 
 	if (elapsed >= timeout_ns)
 		return -ETIMEDOUT;
-	/* Woken or not, the caller looks again. */
-	if (con->polled)
-		work_run(); /* one of them may be our recovery */
-	else
-		(void)port_event_wait(event, MIN(timeout_ns - elapsed, WAIT_SLICE_NS));
-	return 0;
+	return wait_while_held(con, event, MIN(timeout_ns - elapsed, WAIT_SLICE_NS)) ? 0 : -ENODEV;
 }
 
 /* --- input ------------------------------------------------------------------------------- */
@@ -132,28 +146,17 @@ static int tty_op_read(struct tty *tty, char *buf, size_t len)
 	return (int)taken;
 }
 
-/* The device may be removed while one of its users waits. */
-static bool console_get(struct virtio_console *con)
-{
-	unsigned long state = port_lock(&con->lock);
-	bool there = con->references > 0;
-
-	con->references += there;
-	port_unlock(&con->lock, state);
-	return there;
-}
-
 int virtio_console_read(struct virtio_console *con, char *buf, size_t len, uint64_t timeout_ns)
 {
 	uint64_t start_ns = port_now_ns();
 	int taken, err = 0;
 
-	if (!console_get(con))
-		return -ENODEV;
-	while ((taken = tty_op_read(&con->tty, buf, MIN(len, (size_t)INT32_MAX))) == 0 && !err)
+	while ((taken = tty_op_read(&con->tty, buf, MIN(len, (size_t)INT32_MAX))) == 0 && !err) {
 		err = con->failed ? con->failed
 				  : wait_slice(con, &con->rx_event, start_ns, timeout_ns);
-	console_put(con);
+		if (err == -ENODEV)
+			return err;
+	}
 	return taken ? taken : err;
 }
 
@@ -287,13 +290,11 @@ static void tty_op_drain(struct tty *tty)
 {
 	struct virtio_console *con = container_of(tty, struct virtio_console, tty);
 
-	if (!console_get(con))
-		return;
 	(void)tx_drain(con, port_now_ns(), DRAIN_TIMEOUT_NS);
-	console_put(con);
 }
 
-static int write_all(struct virtio_console *con, const char *buf, size_t len, uint64_t timeout_ns)
+int virtio_console_write(struct virtio_console *con, const char *buf, size_t len,
+			 uint64_t timeout_ns)
 {
 	uint64_t start_ns = port_now_ns();
 
@@ -312,18 +313,6 @@ static int write_all(struct virtio_console *con, const char *buf, size_t len, ui
 			return err;
 	}
 	return tx_drain(con, start_ns, timeout_ns);
-}
-
-int virtio_console_write(struct virtio_console *con, const char *buf, size_t len,
-			 uint64_t timeout_ns)
-{
-	int err;
-
-	if (!console_get(con))
-		return -ENODEV;
-	err = write_all(con, buf, len, timeout_ns);
-	console_put(con);
-	return err;
 }
 
 /*

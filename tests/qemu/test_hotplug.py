@@ -199,3 +199,26 @@ def test_numbers(lab, slot_platform):
     for number in range(2):
         assert re.fullmatch(r"[0-9a-f]{32}\n", slots.run(f"rng {number} 16"))
     slots.machine.poweroff()
+
+
+def test_a_shell_comes_and_goes_with_its_console(lab, slot_platform):
+    channel = lab.channel()
+    slots = Slots(lab, slot_platform, "-chardev", f"socket,id=c,fd={channel.fd}")
+    terminal = lab.terminal("console", channel)
+    slots.KINDS = Slots.KINDS | {"con": {"driver": "virtio-serial-pci"}}
+    heap = []
+    for _ in range(3):
+        slots.add("con")
+        slots.wait(IN)
+        slots.machine.qmp.command("device_add", id="line", driver="virtconsole", bus="hot0.0",
+                                  chardev="c")
+        terminal.send("\r")
+        terminal.prompt()
+        assert terminal.run("blk sum 0").endswith(slots.crc)
+        slots.remove()
+        slots.wait(OUT)
+        slots.removed()
+        assert slots.run("blk sum 0") == slots.crc
+        heap.append(slots.counts())
+    assert heap[0] == heap[1] == heap[2]
+    slots.machine.poweroff()
