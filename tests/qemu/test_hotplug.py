@@ -28,7 +28,9 @@ class Slots:
     """A machine with a disk that stays, and slots for what comes and goes."""
     KINDS = {"blk": {"driver": "virtio-blk-pci", "drive": "hot"},
              "net": {"driver": "virtio-net-pci", "netdev": "n"},
-             "rng": {"driver": "virtio-rng-pci"}}
+             "rng": {"driver": "virtio-rng-pci"},
+             "con": {"driver": "virtio-serial-pci"}}
+    CYCLES = ("blk", "net", "rng")
     SLOW = ["-object", "throttle-group,id=slow,x-bps-read=524288", "-blockdev",
             "driver=throttle,node-name=hot,throttle-group=slow,file=file"]
 
@@ -107,7 +109,7 @@ def test_fifty_times_while_another_disk_is_read(lab, slot_platform):
     slots = Slots(lab, slot_platform)
     before = slots.counts()
     for number in range(TIMES):
-        cycle(slots, list(Slots.KINDS)[number % 3])
+        cycle(slots, Slots.CYCLES[number % 3])
     assert slots.counts() == before
     assert slots.run("blk sum 0") == slots.crc
     slots.machine.poweroff()
@@ -119,7 +121,7 @@ def test_behind_an_iommu(lab, guarded):
     cycle(slots, "blk")  # the IOMMU's table for the bus behind the port stays
     before = slots.counts() | {"iommu": len(slots.machine.lines("iommu"))}
     for number in range(9):
-        cycle(slots, list(Slots.KINDS)[number % 3])
+        cycle(slots, Slots.CYCLES[number % 3])
     assert slots.counts() | {"iommu": len(slots.machine.lines("iommu"))} == before
     slots.machine.poweroff()
 
@@ -202,23 +204,28 @@ def test_numbers(lab, slot_platform):
 
 
 def test_a_shell_comes_and_goes_with_its_console(lab, slot_platform):
-    channel = lab.channel()
-    slots = Slots(lab, slot_platform, "-chardev", f"socket,id=c,fd={channel.fd}")
-    terminal = lab.terminal("console", channel)
-    slots.KINDS = Slots.KINDS | {"con": {"driver": "virtio-serial-pci"}}
-    heap = []
-    for _ in range(3):
+    channels = [lab.channel() for _ in range(3)]
+    args = [word for n, channel in enumerate(channels)
+            for word in ("-chardev", f"socket,id=c{n},fd={channel.fd}")]
+    slots = Slots(lab, slot_platform, *args)
+    counts = []
+    for number, channel in enumerate(channels):
+        terminal = lab.terminal(f"console {number}", channel)
+        # QEMU wants a port to be there when the driver comes.
+        slots.machine.qmp.command("stop")
         slots.add("con")
-        slots.wait(IN)
         slots.machine.qmp.command("device_add", id="line", driver="virtconsole", bus="hot0.0",
-                                  chardev="c")
-        terminal.send("\r")
+                                  chardev=f"c{number}")
+        slots.machine.qmp.command("cont")
+        slots.wait(IN)
+        terminal.send("echo here\r")
+        terminal.expect_exact("\r\nhere\r\n")
         terminal.prompt()
-        assert terminal.run("blk sum 0").endswith(slots.crc)
+        assert terminal.run("blk sum 0") == slots.crc
         slots.remove()
         slots.wait(OUT)
         slots.removed()
-        assert slots.run("blk sum 0") == slots.crc
-        heap.append(slots.counts())
-    assert heap[0] == heap[1] == heap[2]
+        assert slots.run("blk sum 0").endswith(slots.crc)
+        counts.append(slots.counts())
+    assert counts[0] == counts[1] == counts[2]
     slots.machine.poweroff()
