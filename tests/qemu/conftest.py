@@ -59,6 +59,7 @@ BUSES = [
     {"pci": Pci("pci-2vectors", vectors=2), "gic": 2, "ring": BOUNCED},
     {"pci": Pci("pci-transitional", transitional=True), "gic": 3},
     {"pci": Pci("pci-legacy", transitional=True, legacy=True), "gic": 2},
+    {"pci": Pci("pci-legacy", transitional=True, legacy=True), "gic": 3, "ring": BOUNCED},
     {"pci": Pci("pci-legacy-intx", transitional=True, legacy=True, vectors=0), "gic": 3},
     {"pci": Pci("pci-port", port=True), "gic": 3, "ring": BOUNCED},
     {"pci": Pci("pci-port-intx", port=True, vectors=0), "gic": 2},
