@@ -6,9 +6,7 @@
 #ifndef TESTS_UNIT_PCI_RIG_H
 #define TESTS_UNIT_PCI_RIG_H
 
-#include "tests/unit/rig.h"
-
-#define TEST_ID 43
+#include "tests/unit/plain_device.h"
 
 static struct rig rig;
 static struct refdev_pci *pci; /* of the device that was made last */
@@ -17,25 +15,6 @@ static struct virtqueue_info infos[REFDEV_QUEUES];
 static unsigned int nvqs, callbacks[REFDEV_QUEUES], finished, changes;
 static int find_result, probe_result;
 static void (*after_find)(void); /* before DRIVER_OK */
-
-static const struct refdev_field fields[] = {{0, 4, -1, REF_CONFIG_RO}, {4, 2, -1, REF_CONFIG_RW}};
-
-static void serve_all(struct refdev *dev, struct refdev_queue *q)
-{
-	static struct refdev_chain chain;
-
-	(void)dev;
-	while (refdev_pop(q, &chain))
-		refdev_push(q, &chain, 0);
-	refdev_interrupt(q);
-}
-
-static const struct refdev_type type = {
-	.id = TEST_ID,
-	.fields = fields,
-	.field_count = ARRAY_SIZE(fields),
-	.process = serve_all,
-};
 
 static void callback(struct virtqueue *vq)
 {

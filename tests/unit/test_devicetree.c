@@ -4,25 +4,12 @@
  * Devicetree Specification 0.4.
  */
 #include "tests/unit/test.h"
-#include <libfdt.h>
+#include "tests/device/tree_cells.h"
 #include "lib/devicetree.h"
 #include "lib/devicetree_index.h"
 #include "lib/irq.h"
 
 static char blob[65536];
-
-static void cells(const char *name, const uint32_t *values, unsigned int n)
-{
-	fdt32_t be[32];
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		be[i] = cpu_to_fdt32(values[i]);
-	assert_int_equal(fdt_property(blob, name, be, (int)(n * 4)), 0);
-}
-
-#define CELLS(name, ...) \
-	cells(name, (const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}) / 4)
 
 static void begin(void)
 {

@@ -5,7 +5,7 @@
  * refuse, and faults on their way from the event queue to whoever is to hear of them.
  */
 #include "tests/unit/test.h"
-#include <libfdt.h>
+#include "tests/device/tree_cells.h"
 #include <arch/cpu.h>
 #include <arch/mmio.h>
 #include "drivers/iommu/smmu_v3.h"
@@ -150,18 +150,6 @@ static void on_fault(struct device *device, const struct iommu_fault *fault)
 /* --- a device tree with one SMMU ------------------------------------------------------------------ */
 
 static char blob[8192];
-
-static void cells(const char *name, const uint32_t *values, unsigned int n)
-{
-	fdt32_t be[16];
-
-	for (unsigned int i = 0; i < n; i++)
-		be[i] = cpu_to_fdt32(values[i]);
-	assert_int_equal(fdt_property(blob, name, be, (int)(n * 4)), 0);
-}
-
-#define CELLS(name, ...) \
-	cells(name, (const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}) / 4)
 
 static void make_tree(unsigned int n, const char *names, int names_len)
 {

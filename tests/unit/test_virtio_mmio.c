@@ -3,28 +3,7 @@
  * The MMIO transport, both versions. The reference device's register block checks every access
  * (tests/device/refdev_mmio.c); what is asserted here is what a driver sees of it. VIRTIO 1.4, 4.2.
  */
-#include "tests/unit/rig.h"
-
-#define TEST_ID 43
-
-static const struct refdev_field fields[] = {{0, 4, -1, REF_CONFIG_RO}, {4, 2, -1, REF_CONFIG_RW}};
-
-static void serve_all(struct refdev *dev, struct refdev_queue *q)
-{
-	static struct refdev_chain chain;
-
-	(void)dev;
-	while (refdev_pop(q, &chain))
-		refdev_push(q, &chain, 0);
-	refdev_interrupt(q);
-}
-
-static const struct refdev_type type = {
-	.id = TEST_ID,
-	.fields = fields,
-	.field_count = ARRAY_SIZE(fields),
-	.process = serve_all,
-};
+#include "tests/unit/plain_device.h"
 
 static struct rig rig;
 static struct virtqueue *vqs[4];
