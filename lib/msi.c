@@ -3,6 +3,12 @@
 #include "lib/msi.h"
 
 static struct list_head controllers = LIST_HEAD_INIT(controllers);
+static void (*source)(void);
+
+void msi_set_source(void (*new_source)(void))
+{
+	source = new_source;
+}
 
 void msi_register(struct msi_controller *msi)
 {
@@ -22,5 +28,10 @@ struct msi_controller *msi_find(int dt_node)
 
 struct list_head *msi_controllers(void)
 {
+	void (*find_them)(void) = source;
+
+	source = NULL;
+	if (find_them)
+		find_them();
 	return &controllers;
 }

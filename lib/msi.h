@@ -50,13 +50,17 @@ struct msi_controller {
 	struct msi_usage (*usage)(const struct msi_controller *msi);
 };
 
+/* @source is called when somebody first looks for a controller, and registers what there is: a machine whose devices
+ * send no messages need not set one up. Once, before anybody looks. */
+void msi_set_source(void (*source)(void));
+
 /* Makes @msi known. Thread context. */
 void msi_register(struct msi_controller *msi);
 
 /* The controller of node @dt_node, or NULL: there is no driver for it, or its setup failed. */
 struct msi_controller *msi_find(int dt_node);
 
-/* All controllers, in the order in which they were registered. */
+/* All controllers, in the order in which they were registered. Thread context, as msi_find(). */
 struct list_head *msi_controllers(void);
 
 #define msi_for_each(msi) list_for_each_entry (msi, msi_controllers(), node)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * bench boot: when each step of the boot was over, in ns since reset, by the generic timer's counter; and how
- * many instructions it took since the first line of C, by the PMU.
+ * bench boot: when each step of the boot was over, in ns since reset, by the generic timer's counter; how many
+ * instructions it took since the first line of C, by the PMU; and how long ago the devices were ready.
  */
 #include <inttypes.h>
 #include "apps/bench/bench.h"
@@ -19,6 +19,8 @@ int bench_boot(struct shell *sh, int argc, char **argv)
 {
 	static const char *const names[MACHINE_MARKS] = {"c", "mmu", "devices", "prompt"};
 
+	uint64_t since = clock_ns() - mark_ns(MACHINE_MARK_DEVICES);
+
 	(void)argc;
 	(void)argv;
 	sh_printf(sh, "BENCH boot ns=%" PRIu64 " reset=%" PRIu64, mark_ns(MACHINE_MARK_PROMPT),
@@ -28,6 +30,6 @@ int bench_boot(struct shell *sh, int argc, char **argv)
 	sh_printf(sh, " insn=%" PRIu64, machine_mark_insn[MACHINE_MARK_PROMPT]);
 	for (unsigned int i = MACHINE_MARK_MMU; i < MACHINE_MARK_PROMPT; i++)
 		sh_printf(sh, " insn_%s=%" PRIu64, names[i], machine_mark_insn[i]);
-	sh_puts(sh, "\n");
+	sh_printf(sh, " since=%" PRIu64 "\n", since);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From a node of the device tree to an ITS that takes messages. All of it is done at boot: it costs a few
- * pages. One that fails is switched off again and its memory given back; the others, and all wired lines,
+ * From a node of the device tree to an ITS that takes messages. All of it is done when the first device
+ * may send messages: it costs a few pages. One that fails is switched off again and its memory given back; the others, and all wired lines,
  * are not concerned.
  */
 #include <errno.h>

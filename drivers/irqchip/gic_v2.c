@@ -10,6 +10,7 @@
 #include "drivers/irqchip/gic_private.h"
 #include "lib/irq.h"
 #include "lib/machine.h"
+#include "lib/msi.h"
 
 #define GICC_CTLR 0x00u
 #define GICC_PMR  0x04u
@@ -24,6 +25,7 @@
 
 static struct gic_block dist, cpu;
 static int line_count;
+static int gic_node;	  /* in the device tree */
 static uint32_t last_iar; /* handlers do not nest, so one is enough */
 
 static int v2_acknowledge(void)
@@ -119,6 +121,11 @@ static void init_cpu_interface(void)
 	gic_write(&cpu, GICC_CTLR, CTLR_ENABLE);
 }
 
+static void find_msi_controllers(void)
+{
+	gic_v2m_init(gic_node, &dist, line_count);
+}
+
 int gic_v2_init(int node)
 {
 	int err = gic_map(node, 0, GICD_SIZE, &dist);
@@ -130,6 +137,7 @@ int gic_v2_init(int node)
 	init_distributor();
 	init_cpu_interface();
 	irq_set_chip(&gic_v2_chip);
-	gic_v2m_init(node, &dist, line_count);
+	gic_node = node;
+	msi_set_source(find_msi_controllers);
 	return 0;
 }

@@ -14,6 +14,7 @@
 #include "lib/devicetree.h"
 #include "lib/irq.h"
 #include "lib/machine.h"
+#include "lib/msi.h"
 
 /* GICD_CTLR as we see it, with one Security state or from the Non-secure of two. */
 #define CTLR_ENABLE_GRP1 0x02u
@@ -43,6 +44,7 @@ static struct gic_block dist;
 static struct gic_block redist; /* RD_base of this CPU */
 static struct gic_block sgi;	/* SGI_base of this CPU: lines 0 to 31 */
 static int line_count;
+static int gic_node; /* in the device tree */
 
 /* Until a disable has taken effect everywhere. */
 static void wait_for_writes(int irq)
@@ -227,6 +229,12 @@ static int init_cpu_interface(void)
 	return 0;
 }
 
+static void find_msi_controllers(void)
+{
+	gic_v2m_init(gic_node, &dist, line_count);
+	gic_its_init(gic_node, &dist, &redist);
+}
+
 int gic_v3_init(int node)
 {
 	int err = gic_map(node, 0, GICD_SIZE, &dist);
@@ -241,7 +249,7 @@ int gic_v3_init(int node)
 	if (err)
 		return err;
 	irq_set_chip(&gic_v3_chip);
-	gic_v2m_init(node, &dist, line_count);
-	gic_its_init(node, &dist, &redist);
+	gic_node = node;
+	msi_set_source(find_msi_controllers);
 	return 0;
 }

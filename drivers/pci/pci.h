@@ -82,6 +82,9 @@ int pci_init(void);
 /* All functions in the order of enumeration: a bridge comes before what is behind it. */
 struct list_head *pci_functions(void);
 
+/* Whether there is any function besides the hosts' own sides of their buses. */
+bool pci_has_devices(void);
+
 /* The node of its host in the device tree. */
 int pci_host_node(const struct pci_function *fn);
 

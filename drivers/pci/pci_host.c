@@ -181,34 +181,59 @@ int pci_host_node(const struct pci_function *fn)
 	return fn->host->dt_node;
 }
 
+/* The last one has nothing behind it. */
+static struct pci_function *last_function(void)
+{
+	return list_entry(pci_functions()->prev, struct pci_function, node);
+}
+
 static struct pci_host *create_host(int dt_node, unsigned int index)
 {
 	struct pci_host *host = calloc(1, sizeof(*host));
 
-	if (!host) {
-		log_error("pci: no memory for %s", dt_name(dt_node));
+	if (!host)
 		return NULL;
-	}
 	host->dt_node = dt_node;
 	host->index = index;
-	if (!read_buses(host) && !read_ranges(host))
-		return host;
-	log_error("pci: %s: malformed node", dt_name(dt_node));
+	list_add_tail(&host->node, &hosts);
+	return host;
+}
+
+static void forget_host(struct pci_host *host)
+{
+	while (!list_empty(pci_functions()) && last_function()->host == host)
+		pci_remove(last_function());
+	list_del(&host->node);
 	free(host);
-	return NULL;
+}
+
+/* A bus is mostly empty on a machine with virtio-mmio, and then has no use for addresses. */
+static int give_addresses(struct pci_host *host)
+{
+	if (!pci_has_devices())
+		return 0;
+	return read_ranges(host) ? -EINVAL : pci_assign(host, NULL);
 }
 
 static int init_host(int dt_node, unsigned int index)
 {
 	struct pci_host *host = create_host(dt_node, index);
-	int err, assigned;
+	int err, found = 0;
 
-	if (!host)
-		return -EINVAL;
-	list_add_tail(&host->node, &hosts);
-	err = pci_scan(host, NULL);
-	assigned = pci_assign(host, NULL);
-	return err < 0 ? err : assigned;
+	if (!host) {
+		log_error("pci: no memory for %s", dt_name(dt_node));
+		return -ENOMEM;
+	}
+	err = read_buses(host);
+	if (!err) {
+		found = pci_scan(host, NULL);
+		err = give_addresses(host);
+	}
+	if (err == -EINVAL) {
+		log_error("pci: %s: malformed node", dt_name(dt_node));
+		forget_host(host);
+	}
+	return found < 0 ? found : err;
 }
 
 int pci_init(void)
@@ -235,9 +260,7 @@ void pci_forget(void)
 	struct pci_host *host, *next;
 
 	while (!list_empty(pci_functions()))
-		pci_remove(list_entry(pci_functions()->next, struct pci_function, node));
-	list_for_each_entry_safe (host, next, &hosts, node) {
-		list_del(&host->node);
-		free(host);
-	}
+		pci_remove(last_function());
+	list_for_each_entry_safe (host, next, &hosts, node)
+		forget_host(host);
 }

@@ -332,17 +332,6 @@ static void start_slot(struct pci_slot *slot)
 	pci_slot_start(slot, schedule);
 }
 
-static bool is_worth_a_look(void)
-{
-	const struct pci_function *fn;
-
-	pci_for_each_function (fn) {
-		if (fn->class >> 8 != PCI_CLASS_HOST_BRIDGE)
-			return true;
-	}
-	return false;
-}
-
 int pci_hotplug_init(const struct pci_listener *new_listener)
 {
 	struct pci_function *fn;
@@ -351,7 +340,7 @@ int pci_hotplug_init(const struct pci_listener *new_listener)
 
 	if (listener)
 		return -EBUSY;
-	if (!is_worth_a_look())
+	if (!pci_has_devices())
 		return 0;
 	listener = new_listener;
 	work_init(&work, hotplug_work);

@@ -15,11 +15,16 @@
 	64u /* bus numbers, from which on hot-plug ports get one to spare: for a bridge that is plugged in */
 
 static struct list_head functions = LIST_HEAD_INIT(functions);
-static unsigned int function_count;
+static unsigned int function_count, host_bridge_count;
 
 struct list_head *pci_functions(void)
 {
 	return &functions;
+}
+
+bool pci_has_devices(void)
+{
+	return function_count > host_bridge_count;
 }
 
 struct pci_bus *pci_bus_behind(struct pci_host *host, struct pci_function *bridge)
@@ -158,6 +163,7 @@ static int add_function(const struct place *place, unsigned int slot, unsigned i
 	}
 	list_add_tail(&fn->node, &functions);
 	function_count++;
+	host_bridge_count += is_host_bridge(fn);
 	return 1;
 }
 
@@ -338,6 +344,7 @@ static void forget(struct pci_function *fn)
 {
 	list_del(&fn->node);
 	function_count--;
+	host_bridge_count -= is_host_bridge(fn);
 	reclaim_later(&fn->reclaim, destroy);
 }
 

@@ -209,6 +209,8 @@ void bare_virtio_pci_probe(void)
 	static const struct pci_listener listener = {.added = added, .removing = removing};
 	struct pci_function *fn;
 
+	if (!pci_has_devices())
+		return;
 	probe_iommus();
 	pci_for_each_function (fn)
 		added(fn);

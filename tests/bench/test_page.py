@@ -125,6 +125,11 @@ def test_a_line_and_its_figures(participant, line, per_s, ns):
     assert (result["per_s"], result["ns"], result["host_ns"]) == (per_s, ns, 99)
 
 
+def test_a_boot_ends_when_the_devices_are_ready():
+    result = rates.run.parse("boot", "BENCH boot ns=5 insn=7 since=30", 99)
+    assert (result["per_s"], result["ns"], result["host_ns"]) == (1e9 / 69, 69, 69)
+
+
 @pytest.mark.parametrize("participant, text, good", [
     ("vireo", b"queues requests:256/split", True), ("vireo", b"queues requests:256/packed", False),
     ("vireo-packed", b"queues requests:256/packed", True),

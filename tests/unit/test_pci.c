@@ -875,6 +875,24 @@ static void a_node_that_makes_no_sense_is_an_error(void **state)
 	}
 }
 
+/* Where addresses are is not even read. */
+static void a_bus_without_devices_needs_no_addresses(void **state)
+{
+	(void)state;
+	sim_host.omit = "ranges";
+	sim_add(NULL, 0, 0, 0x00081b36, 0x060000);
+	assert_int_equal(init(), 0);
+	assert_int_equal(count_functions(), 1);
+	assert_false(pci_has_devices());
+	assert_int_equal(sim_messages[LOG_ERROR], 0);
+	sim_reset();
+	disk(NULL, 1);
+	assert_int_equal(init(), 0);
+	assert_true(pci_has_devices());
+	pci_forget();
+	assert_false(pci_has_devices());
+}
+
 static void a_map_that_makes_no_sense_is_an_error_of_the_function(void **state)
 {
 	static const char *const maps[] = {"interrupt-map", "msi-map", "iommu-map"};
@@ -1145,6 +1163,7 @@ int main(void)
 		PCI_TEST(ids_are_those_that_the_root_sees),
 		PCI_TEST(maps_that_are_absent_or_say_nothing_lead_nowhere),
 		PCI_TEST(a_node_that_makes_no_sense_is_an_error),
+		PCI_TEST(a_bus_without_devices_needs_no_addresses),
 		PCI_TEST(a_map_that_makes_no_sense_is_an_error_of_the_function),
 		PCI_TEST(a_host_out_of_reach_names_what_helps),
 		PCI_TEST(vectors_are_written_and_the_rest_is_masked),

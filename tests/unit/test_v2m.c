@@ -193,6 +193,31 @@ static int setup(void **state)
 
 /* --- tests ------------------------------------------------------------------------------------- */
 
+static unsigned int times_asked;
+
+static void source(void)
+{
+	times_asked++;
+	(void)boot();
+}
+
+/* Until somebody looks for a controller there is none. */
+static void controllers_are_set_up_when_they_are_looked_for(void **state)
+{
+	struct msi_controller *msi;
+	unsigned int found = 0;
+
+	(void)state;
+	frame(0, 80, 64, 0, 0, FRAME);
+	msi_set_source(source);
+	assert_int_equal(times_asked, 0);
+	msi_for_each (msi)
+		found++;
+	assert_int_equal(found, 1);
+	assert_ptr_equal(msi_find(controller(0)->dt_node), controller(0));
+	assert_int_equal(times_asked, 1);
+}
+
 static void messages_name_their_line(void **state)
 {
 	struct msi_message messages[3];
@@ -336,9 +361,13 @@ static void more_frames_than_are_provided_for(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		V2M_TEST(messages_name_their_line),	V2M_TEST(lines_are_given_to_all_or_none),
-		V2M_TEST(lines_that_cannot_be_edges),	V2M_TEST(lines_that_are_not_the_gics),
-		V2M_TEST(each_frame_has_its_own_lines), V2M_TEST(more_frames_than_are_provided_for),
+		V2M_TEST(controllers_are_set_up_when_they_are_looked_for),
+		V2M_TEST(messages_name_their_line),
+		V2M_TEST(lines_are_given_to_all_or_none),
+		V2M_TEST(lines_that_cannot_be_edges),
+		V2M_TEST(lines_that_are_not_the_gics),
+		V2M_TEST(each_frame_has_its_own_lines),
+		V2M_TEST(more_frames_than_are_provided_for),
 	};
 
 	return cmocka_run_group_tests_name("v2m", tests, NULL, NULL);

@@ -11,9 +11,9 @@ same machine. A job is what Vireo's bench command takes, without the word bench:
     boot                                          net 0 rtt 64 n=2000
 
 A participant prints BENCH, the job, and its figures as KEY=VALUE; ns is that of one operation. The
-result has those; host_ns, the time from QEMU's start until the line came, which for `boot` is what ns and
-per_s are of; and end_ns, the time until QEMU has ended. The floor's `boot` is to power off at once: it
-prints nothing, and its end is what counts.
+result has those; host_ns, the time from QEMU's start until the line came; and end_ns, the time until QEMU has
+ended. Of `boot`, host_ns is the time until all devices were ready, which a line may say was `since` before it, and what
+ns and per_s are of. The floor's `boot` is to power off at once: it prints nothing, and its end is what counts.
 """
 import argparse
 import json
@@ -192,12 +192,13 @@ def figures(words):
 
 def parse(job, line, host_ns):
     result = {"job": job, "insn": 0, "host_ns": host_ns, **figures(line.split())}
+    result["host_ns"] -= result.pop("since", 0)
     if "ticks" in result:
         passed = result.pop("ticks") / result.pop("hz")
         result["ns"] = int(passed * 1e9 / result["n"])
         result["per_s"] = int(result["n"] / passed)
     if job == "boot":
-        result |= {"n": 1, "ns": host_ns, "per_s": 1e9 / host_ns}
+        result |= {"n": 1, "ns": result["host_ns"], "per_s": 1e9 / result["host_ns"]}
     if not result.get("per_s") or not result.get("n"):
         raise BenchError(f"no figures: {line}")
     return result
