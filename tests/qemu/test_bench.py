@@ -103,6 +103,20 @@ def test_boot_marks(lab, arch):
     machine.poweroff()
 
 
+# What an emulator translates until a machine with a disk and a card is switched off, and 3 %.
+BLOCKS = {"aarch64": 1870, "arm": 2030}
+
+
+def test_a_boot_takes_few_kinds_of_code(lab, arch, tmp_path):
+    """Nearly all of a boot is code that runs once, and under an emulator the time to translate it: the count
+    of translated blocks stands for the time to start (docs/PERFORMANCE.md)."""
+    log = tmp_path / "blocks"
+    lab.start(arch, "-d", "in_asm", "-D", log, *DEVICES[:4], "-device", "virtio-net-device",
+              append="poweroff").finish()
+    blocks = log.read_text().count("\nIN:")
+    assert 0 < blocks <= BLOCKS[arch.arch]
+
+
 @pytest.mark.parametrize("mode", ["", "virtualization=on", "secure=on"])
 def test_boot_marks_count_instructions(arch, mode):
     """An instruction is a nanosecond: both counters say the same from C on, as far as the clock's ticks of
