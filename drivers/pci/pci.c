@@ -4,18 +4,8 @@
 #include "lib/log.h"
 #include "lib/machine.h"
 
-void *pci_map(const struct pci_function *fn, unsigned int index, uint64_t offset, uint64_t size)
-{
-	const struct pci_bar *bar = &fn->bars[index < PCI_BARS ? index : 0];
-
-	if (index >= PCI_BARS || !bar->size || !bar->assigned || !size || offset > bar->size ||
-	    size > bar->size - offset || size > SIZE_MAX - 2 * PAGE_SIZE)
-		return NULL;
-	return ioremap(bar->phys + offset, (size_t)size);
-}
-
-/* Whether all BARs of one kind have addresses. */
-static bool can_decode(const struct pci_function *fn, bool io)
+/* A function has one switch for all BARs of a kind, which stays off where one of them has no address. */
+bool pci_can_decode(const struct pci_function *fn, bool io)
 {
 	for (unsigned int i = 0; i < PCI_BARS; i++) {
 		const struct pci_bar *bar = &fn->bars[i];
@@ -26,16 +16,26 @@ static bool can_decode(const struct pci_function *fn, bool io)
 	return true;
 }
 
+void *pci_map(const struct pci_function *fn, unsigned int index, uint64_t offset, uint64_t size)
+{
+	const struct pci_bar *bar = &fn->bars[index < PCI_BARS ? index : 0];
+
+	if (index >= PCI_BARS || !bar->size || !pci_can_decode(fn, bar->io) || !size ||
+	    offset > bar->size || size > bar->size - offset || size > SIZE_MAX - 2 * PAGE_SIZE)
+		return NULL;
+	return ioremap(bar->phys + offset, (size_t)size);
+}
+
 void pci_enable(struct pci_function *fn, bool memory, bool io, bool master)
 {
 	uint16_t command = pci_read16(fn, PCI_COMMAND) &
 			   (uint16_t) ~(PCI_COMMAND_MEMORY | PCI_COMMAND_IO | PCI_COMMAND_MASTER);
 
-	if (memory && can_decode(fn, false))
+	if (memory && pci_can_decode(fn, false))
 		command |= PCI_COMMAND_MEMORY;
 	else if (memory)
 		log_error("%s: memory stays off, a BAR has no address", fn->name);
-	if (io && can_decode(fn, true))
+	if (io && pci_can_decode(fn, true))
 		command |= PCI_COMMAND_IO;
 	else if (io)
 		log_error("%s: I/O stays off, a BAR has no address", fn->name);

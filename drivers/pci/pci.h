@@ -112,12 +112,14 @@ unsigned int pci_find_capability(const struct pci_function *fn, uint8_t id, unsi
 /* The offset of the first extended capability @id, 0x100 or above, or 0. Any context. */
 unsigned int pci_find_ext_capability(const struct pci_function *fn, uint16_t id);
 
-/* The registers at @offset in @bar, for @size bytes. NULL: they are not all inside of it, it has no address, or they
- * cannot be mapped. Whether the function decodes them is for pci_enable() to say. Thread context. */
+/* The registers at @offset in @bar, for @size bytes, which answer from pci_enable() on. NULL: they are not all inside
+ * of it, they cannot be mapped, or a BAR of this kind (memory or I/O) has no address, so that the function
+ * cannot be told to decode any. Thread context. */
 void *pci_map(const struct pci_function *fn, unsigned int bar, uint64_t offset, uint64_t size);
 
 /* Switches memory decoding, I/O decoding and bus mastering on or off. What has a BAR without an address is
- * not switched on, since it would answer at somebody else's. Any context. */
+ * not switched on, since it would answer at somebody else's: pci_map() and MSI-X know of no such registers. Any
+ * context. */
 void pci_enable(struct pci_function *fn, bool memory, bool io, bool master);
 
 /* --- MSI-X: thread context -------------------------------------------------------------------------------------- */

@@ -37,7 +37,7 @@ static struct table find_table(const struct pci_function *fn)
 	if (table.bir >= PCI_BARS)
 		return table;
 	bar = &fn->bars[table.bir];
-	if (!bar->io && bar->assigned && table.offset <= bar->size &&
+	if (!bar->io && pci_can_decode(fn, false) && table.offset <= bar->size &&
 	    (uint64_t)size * PCI_MSIX_ENTRY <= bar->size - table.offset)
 		table.size = size;
 	return table;

@@ -80,6 +80,11 @@ int pci_express_type(const struct pci_function *fn);
 /* Forgets all functions and hosts, as if pci_init() had not been called: for tests. */
 void pci_forget(void);
 
+/* --- pci.c ----------------------------------------------------------------------------------------------------- */
+
+/* Whether all memory BARs (@io: all I/O BARs) have addresses. */
+bool pci_can_decode(const struct pci_function *fn, bool io);
+
 /* --- pci_bar.c ------------------------------------------------------------------------------------------------- */
 
 /* Sizes the BARs of @fn, which is switched off. */

@@ -1030,6 +1030,28 @@ static void vectors_that_cannot_be_had_change_nothing(void **state)
 	assert_int_equal(msi_state.freed, 4);
 }
 
+/* One switch for all memory BARs: it stays off, and so nobody may believe in those with addresses. */
+static void one_bar_without_an_address_takes_memory_from_all(void **state)
+{
+	struct sim_function *sim = msix_disk(1, 4);
+	struct pci_function *fn;
+	int irq;
+
+	(void)state;
+	sim_bar(sim, 2, SIM_MEM32, 1u << 30);
+	assert_int_equal(init_with_msi(), -ENOSPC);
+	fn = find(sim);
+	assert_true(fn->bars[1].assigned && fn->bars[4].assigned && !fn->bars[2].assigned);
+	pci_enable(fn, true, true, true);
+	assert_int_equal(pci_read16(fn, PCI_COMMAND) & 7, PCI_COMMAND_IO | PCI_COMMAND_MASTER);
+	assert_null(pci_map(fn, 1, 0, 4));
+	assert_null(pci_map(fn, 4, 0, 4));
+	assert_int_equal(pci_msix_count(fn), 0);
+	assert_int_equal(pci_msix_enable(fn, 1, &irq), -EINVAL);
+	/* The other kind has its own. */
+	assert_non_null(pci_map(fn, 0, 0, 4));
+}
+
 static void a_table_outside_of_its_bar_is_none(void **state)
 {
 	static const uint32_t bad[] = {0xff1 | 1, 0x1000 | 1, 0xfffffff8 | 1, 0, 5,
@@ -1168,6 +1190,7 @@ int main(void)
 		PCI_TEST(a_host_out_of_reach_names_what_helps),
 		PCI_TEST(vectors_are_written_and_the_rest_is_masked),
 		PCI_TEST(vectors_that_cannot_be_had_change_nothing),
+		PCI_TEST(one_bar_without_an_address_takes_memory_from_all),
 		PCI_TEST(a_table_outside_of_its_bar_is_none),
 		PCI_TEST(any_topology_gets_addresses_that_work),
 		PCI_TEST(windows_that_are_too_small_leave_the_rest_working),
