@@ -11,10 +11,13 @@
 /*
  * Maps @size bytes of device registers at @phys as Device-nGnRE, never executable: to themselves where a
  * pointer reaches them, else (Armv7 with LPAE, above 4 GiB) to addresses that are free. Returns their address, or
- * NULL where the CPU cannot reach them, they overlap RAM, or addresses or tables have run out. Mapping
+ * NULL where the CPU cannot reach them, they overlap RAM, or addresses or tables have run out, which is said once. Mapping
  * twice is allowed, and gives the same address again where the first mapping holds all of it. Thread context.
  */
 void *ioremap(uint64_t phys, size_t size);
+
+/* The first address that this CPU cannot reach at all. */
+uint64_t ioremap_limit(void);
 
 /* Powers off: PSCI, the secure monitor's power-off, or semihosting, whichever works. */
 _Noreturn void machine_poweroff(void);

@@ -41,8 +41,8 @@ static void *map_chunk(struct pci_host *host, unsigned int chunk)
 	uint64_t size = MIN(host->ecam_size - offset, (uint64_t)PCI_ECAM_CHUNK);
 	void *base = ioremap(host->ecam_phys + offset, (size_t)size);
 
-	if (!base && host->ecam_phys + offset + size > LIMIT_32)
-		log_error("pci: ECAM at 0x%llx is beyond 32 bits: start QEMU with -M "
+	if (!base && host->ecam_phys + offset + size > ioremap_limit())
+		log_error("pci: ECAM at 0x%llx is beyond this CPU's reach: start QEMU with -M "
 			  "virt,highmem=off",
 			  ull(host->ecam_phys));
 	else if (!base)

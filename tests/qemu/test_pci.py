@@ -208,13 +208,18 @@ def test_ids_are_those_of_the_iommu(lab, gic):
     machine.poweroff()
 
 
+def slot_of(number):
+    """Eight ports in each slot."""
+    return {"addr": f"{1 + number // 8}.{number % 8}",
+            "multifunction": "on" if number % 8 == 0 else "off"}
+
+
 @pytest.mark.parametrize("options", ECAM)
 def test_many_ports(lab, arch, options):
     """More hot-plug ports than there are pieces of I/O, or spare bus numbers: each device has its addresses."""
     args = []
     for number in range(12):
-        args += port(number, addr=f"{1 + number // 8}.{number % 8}",
-                     multifunction="on" if number % 8 == 0 else "off")
+        args += port(number, **slot_of(number))
     for number in range(0, 12, 3):
         args += null_disk(f"d{number}", f",bus=rp{number}")
     machine = lab.boot(arch, *args, machine_options=options)
@@ -226,6 +231,23 @@ def test_many_ports(lab, arch, options):
             memory = info["memory_range"]
             assert memory["limit"] - memory["base"] + 1 >= 2 << 20  # for what may be plugged in
             assert device["bus"] < info["secondary"] <= info["subordinate"]
+    machine.poweroff()
+
+
+@pytest.mark.parametrize("gic", (2, 3))
+@pytest.mark.parametrize("arch", ("arm", "aarch64"))
+def test_many_devices(lab, arch, gic):
+    """Each behind a port of its own: registers in 80 places, below and above 4 GiB."""
+    args = []
+    for number in range(40):
+        args += port(number, **slot_of(number))
+        args += ["-device", f"virtio-rng-pci,bus=rp{number},disable-legacy=on"]
+    machine = lab.boot(Platform(arch, gic=gic), *args)
+    assert machine.boot_text == f"Vireo {arch}, 40 devices\n"
+    lines = machine.lines("lsdev")
+    assert len(lines) == 40 and all(" driver virtio_rng live " in line for line in lines)
+    for number in (0, 20, 39):
+        assert re.fullmatch(r"[0-9a-f]{32}\n", machine.run(f"rng {number} 16"))
     machine.poweroff()
 
 

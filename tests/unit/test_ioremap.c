@@ -4,6 +4,7 @@
  * that are neither RAM nor mapped. The tables are simulated, page by page.
  */
 #include "tests/unit/test.h"
+#include <stdio.h>
 #include "boot/ioremap.c"
 
 #define PAGES (1u << 20) /* of 4 GiB */
@@ -13,7 +14,8 @@ static uint64_t phys_of[PAGES]; /* of each page, and 1; 0: not mapped */
 static uint64_t ram_start, ram_end;
 static unsigned int phys_bits;
 static int map_error;
-static unsigned int maps;
+static unsigned int maps, errors;
+static char last_error[160];
 
 uint64_t mmu_limit(void)
 {
@@ -62,6 +64,17 @@ int mmu_map(uint64_t start, uint64_t end, enum mmu_type type)
 	return mmu_map_at(start, end, start, type);
 }
 
+void log_message(enum log_level level, const char *fmt, ...)
+{
+	va_list args;
+
+	assert_int_equal(level, LOG_ERROR);
+	va_start(args, fmt);
+	vsnprintf(last_error, sizeof(last_error), fmt, args);
+	va_end(args);
+	errors++;
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -72,7 +85,8 @@ static int setup(void **state)
 	ram_end = 3 * GIB;
 	phys_bits = 40;
 	map_error = 0;
-	maps = 0;
+	maps = errors = 0;
+	said_run_out = false;
 	return 0;
 }
 
@@ -99,6 +113,39 @@ static void what_a_pointer_reaches_is_mapped_to_itself(void **state)
 	assert_null(ioremap(0x9000000, 0));
 	assert_null(ioremap(GIB - 1, 2)); /* RAM */
 	assert_null(ioremap(UINT64_MAX, 2));
+}
+
+static bool is_mapped(uint64_t address)
+{
+	return phys_of[address / PAGE_SIZE] != 0;
+}
+
+/* One entry serves all that lies in the block. */
+static void a_block_that_is_free_is_mapped_as_a_whole(void **state)
+{
+	(void)state;
+	mapped(0x9010000, 0x1000);
+	assert_true(is_mapped(0x9000000) && is_mapped(0x91ff000));
+	assert_false(is_mapped(0x8fff000) || is_mapped(0x9200000));
+	mapped(0x9100000, 0x100000);
+	mapped(0x93ff000, 0x2000); /* across two */
+	assert_true(is_mapped(0x9200000) && is_mapped(0x95ff000));
+	/* Address 0 stays nobody's. */
+	mapped(0x1000, 0x1000);
+	assert_true(is_mapped(0x1000));
+	assert_false(is_mapped(0) || is_mapped(0x2000));
+}
+
+static void a_block_with_anything_else_in_it_is_not(void **state)
+{
+	(void)state;
+	ram_end = 3 * GIB + PAGE_SIZE;
+	mapped(3 * GIB + PAGE_SIZE, 0x1000);
+	assert_false(is_mapped(3 * GIB) || is_mapped(3 * GIB + 2 * PAGE_SIZE));
+	phys_of[0x9008000 / PAGE_SIZE] = 0x123000 + 1; /* a window, or what is no register */
+	mapped(0x9010000, 0x1000);
+	assert_false(is_mapped(0x9000000) || is_mapped(0x9011000));
+	assert_int_not_equal(mapped(0x9008000, 0x1000), 0x9008000);
 }
 
 static void what_it_does_not_reach_gets_free_addresses(void **state)
@@ -170,6 +217,8 @@ static void all_of_the_address_space_may_be_taken(void **state)
 	mapped(0x4010000000, 0x1000);
 	mapped(0x4020000000, 0x1000);
 	assert_null(ioremap(0x4030000000, 0x1000));
+	assert_int_equal(errors, 1);
+	assert_non_null(strstr(last_error, "all addresses are in use"));
 	assert_null(ioremap(0x4010000000, (size_t)8 << 30));
 }
 
@@ -182,6 +231,10 @@ static void the_number_of_windows_is_bounded(void **state)
 		i++;
 	assert_int_equal(i, WINDOWS_MAX);
 	mapped(0x4000000000, 0x1000);
+	assert_null(ioremap(0x5000000000, 0x1000));
+	assert_int_equal(errors, 1); /* of two failures */
+	assert_string_equal(last_error,
+			    "registers at 0x4100000000 cannot be mapped: all windows are in use");
 }
 
 static void tables_may_run_out(void **state)
@@ -190,9 +243,17 @@ static void tables_may_run_out(void **state)
 	map_error = -ENOMEM;
 	assert_null(ioremap(0x4010000000, 0x1000));
 	assert_null(ioremap(0x9000000, 0x1000));
+	assert_int_equal(errors, 1);
+	assert_non_null(strstr(last_error, "all translation tables are in use"));
 	map_error = 0;
 	mapped(0x4010000000, 0x1000);
 	assert_int_equal(window_count, 1);
+	/* Where everything is mapped to itself as well. */
+	setup(state);
+	phys_bits = 32;
+	map_error = -ENOMEM;
+	assert_null(ioremap(0x9000000, 0x1000));
+	assert_int_equal(errors, 1);
 }
 
 static void a_cpu_with_one_kind_of_addresses_has_no_windows(void **state)
@@ -208,6 +269,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MAP_TEST(what_a_pointer_reaches_is_mapped_to_itself),
+		MAP_TEST(a_block_that_is_free_is_mapped_as_a_whole),
+		MAP_TEST(a_block_with_anything_else_in_it_is_not),
 		MAP_TEST(what_it_does_not_reach_gets_free_addresses),
 		MAP_TEST(the_same_registers_get_the_same_addresses),
 		MAP_TEST(a_window_takes_in_no_ram),

@@ -33,7 +33,8 @@ void sim_reset(void)
 	pci_forget();
 	memset(functions, 0, function_count * sizeof(functions[0]));
 	function_count = 0;
-	sim_host = (struct sim_host){.ecam = SIM_ECAM,
+	sim_host = (struct sim_host){.reach = 1ull << 48,
+				     .ecam = SIM_ECAM,
 				     .ecam_size = 256u << 20,
 				     .bus_last = 255,
 				     .io_size = 0x10000,
@@ -361,9 +362,14 @@ DEFINE_MMIO(32)
 
 void *ioremap(uint64_t phys, size_t size)
 {
-	if (sim_host.no_ioremap || phys + size < phys || !size)
+	if (sim_host.no_ioremap || phys + size < phys || !size || phys + size > sim_host.reach)
 		return NULL;
 	return (void *)(uintptr_t)phys;
+}
+
+uint64_t ioremap_limit(void)
+{
+	return sim_host.reach;
 }
 
 void log_message(enum log_level level, const char *fmt, ...)

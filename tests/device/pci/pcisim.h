@@ -35,7 +35,8 @@ struct sim_host {
 	uint64_t ecam, ecam_size;
 	uint32_t bus_first, bus_last;
 	uint64_t io_size, mem_size, mem64_size; /* 0: no such range */
-	bool no_ioremap;			/* nothing can be mapped */
+	uint64_t reach;				/* of the CPU */
+	bool no_ioremap;			/* nothing can be mapped (any more) */
 	bool no_host;				/* the tree has none */
 	/* Replace properties: see sim_tree(). */
 	const char *omit;    /* a property that is left out */
