@@ -23,6 +23,7 @@ struct pci_bar {
 	uint64_t size;	   /* 0: there is no such BAR */
 	bool io, mem64, prefetch;
 	bool assigned; /* false: there was no room, and the two addresses mean nothing */
+	bool left_out; /* ... because it would have taken that of all others */
 };
 
 struct pci_function {

@@ -3,7 +3,8 @@
  * Who gets which addresses. Each bus is laid out by itself, the most strictly aligned first, so that there are no
  * holes between BARs: first only measured, from the last bridge up to the first, which gives the size of each
  * bridge's range; then, from the host down, within the range that its bridge has got. A hot-plug port asks
- * for more than is behind it; where the host has not enough for that, nobody gets more than he needs.
+ * for more than is behind it; where the host has not enough for that, nobody gets more than he needs. Where even
+ * that is too much, the largest BARs go without addresses, so that one device cannot take those of all others.
  */
 #include <errno.h>
 #include "drivers/pci/pci_private.h"
@@ -22,6 +23,9 @@ static const uint64_t bridge_step[PCI_SPACES] = {
 	[PCI_SPACE_MEM] = 1u << 20,
 	[PCI_SPACE_MEM64] = 1u << 20,
 };
+
+/* So many BARs are left out in favour of the others, one at a time. */
+#define LEFT_OUT_MAX 64u
 
 /* One thing on a bus that needs addresses: a BAR, or the range of a bridge (index PCI_BARS). */
 #define REQUESTS (PCI_BARS + 1)
@@ -68,7 +72,7 @@ static enum pci_space space_of(const struct pci_function *fn, const struct pci_b
 /* Pages are not shared, so that each BAR can be mapped alone. */
 static bool bar_request(const struct pci_bar *bar, enum pci_space space, struct request *request)
 {
-	if (!bar->size || bar->assigned || space_of(request->fn, bar) != space)
+	if (!bar->size || bar->assigned || bar->left_out || space_of(request->fn, bar) != space)
 		return false;
 	request->size = bar->size;
 	request->align = bar->io ? bar->size : MAX(bar->size, (uint64_t)PAGE_SIZE);
@@ -253,10 +257,10 @@ static void give_all(struct pci_host *host, struct pci_function *top, enum pci_s
 	}
 }
 
-/* Returns 0, or -ENOSPC where a BAR has no address. */
-static int finish_function(const struct pci_function *fn)
+/* Returns whether a BAR has no address. */
+static bool finish_function(const struct pci_function *fn)
 {
-	int err = 0;
+	bool without = false;
 
 	for (unsigned int i = 0; i < PCI_BARS; i++) {
 		const struct pci_bar *bar = &fn->bars[i];
@@ -265,13 +269,52 @@ static int finish_function(const struct pci_function *fn)
 			continue;
 		log_warning("%s: no room for BAR %u of 0x%llx bytes", fn->name, i,
 			    (unsigned long long)bar->size);
-		err = -ENOSPC;
+		without = true;
 	}
 	if (fn->below && fn->below->number && !fn->below->open) {
 		pci_bridge_open(fn);
 		fn->below->open = true;
 	}
-	return err;
+	return without;
+}
+
+static bool fits(struct pci_host *host, struct pci_function *top, enum pci_space space,
+		 bool generous)
+{
+	measure_all(host, top, space, generous);
+	return give_bus(host, top, space, false) == 0;
+}
+
+/* Leaves out the largest BAR of all behind @top. Returns false where there is none. */
+static bool leave_one_out(struct pci_host *host, struct pci_function *top, enum pci_space space)
+{
+	struct pci_bar *largest = NULL;
+	struct pci_function *fn;
+
+	pci_for_each_function (fn) {
+		struct request request = {.fn = fn};
+
+		for (; pci_is_behind(fn, host, top) && request.index < PCI_BARS; request.index++) {
+			struct pci_bar *bar = &fn->bars[request.index];
+
+			if (get_request(space, &request) && (!largest || bar->size > largest->size))
+				largest = bar;
+		}
+	}
+	if (largest)
+		largest->left_out = true;
+	return largest != NULL;
+}
+
+static void assign_space(struct pci_host *host, struct pci_function *top, enum pci_space space)
+{
+	unsigned int left_out = 0;
+
+	while (!fits(host, top, space, true) && !fits(host, top, space, false) &&
+	       left_out++ < LEFT_OUT_MAX)
+		if (!leave_one_out(host, top, space))
+			break;
+	give_all(host, top, space);
 }
 
 int pci_assign(struct pci_host *host, struct pci_function *bridge)
@@ -279,15 +322,11 @@ int pci_assign(struct pci_host *host, struct pci_function *bridge)
 	struct pci_function *fn;
 	int err = 0;
 
-	for (unsigned int space = 0; space < PCI_SPACES; space++) {
-		measure_all(host, bridge, space, true);
-		if (give_bus(host, bridge, space, false))
-			measure_all(host, bridge, space, false);
-		give_all(host, bridge, space);
-	}
+	for (unsigned int space = 0; space < PCI_SPACES; space++)
+		assign_space(host, bridge, space);
 	pci_for_each_function (fn) {
-		if (pci_is_behind(fn, host, bridge))
-			err = MIN(err, finish_function(fn));
+		if (pci_is_behind(fn, host, bridge) && finish_function(fn))
+			err = -ENOSPC;
 	}
 	return err;
 }

@@ -271,6 +271,20 @@ def test_a_bar_too_large_is_reported(lab, arch):
     machine.poweroff()
 
 
+@pytest.mark.parametrize("gic", (2, 3))
+@pytest.mark.parametrize("arch", ("arm", "aarch64"))
+def test_a_bar_too_large_beside_a_disk(lab, arch, gic):
+    """Behind one bridge: the disk has its addresses, and so its interrupts."""
+    machine = lab.boot(Platform(arch, gic=gic), "-device", "pcie-pci-bridge,id=b", "-device",
+                       "pci-testdev,bus=b,addr=1,membar=1T", *null_disk("a", ",bus=b,addr=2,disable-legacy=on"))
+    assert machine.boot_text.count("no room for BAR 2 of 0x10000000000 bytes") == 1
+    assert machine.boot_text.count("no room for") == 1
+    assert " bytes 1048576\n" in machine.run("blk sum 0")
+    count = re.search(r"^irq \d+ pci@01:02.0 requests count (\d+) ", machine.run("irq"), re.M)
+    assert int(count[1]) > 0
+    machine.poweroff()
+
+
 def test_errors(lab, arch):
     machine = lab.boot(arch, "-device", "edu,addr=2")
     assert machine.run("pcireg 00:09.0 0 0") == "pcireg: no function 00:09.0 (see lspci)\n"

@@ -445,6 +445,79 @@ static void what_does_not_fit_is_reported_and_stays_off(void **state)
 	assert_int_equal(pci_read16(fn, PCI_COMMAND) & 7, 0);
 }
 
+/* Behind a bridge, whose range is one request. */
+static void a_bar_too_large_takes_nothing_from_those_beside_it(void **state)
+{
+	struct sim_function *pci, *large, *small[2];
+
+	(void)state;
+	pci = sim_add(sim_root_port(1, 0, true), 0, 0, 0x000e1b36, 0x060400);
+	sim_bridge(pci, PCI_EXP_TO_PCI, false);
+	large = plain(pci, 1);
+	sim_bar(large, 0, SIM_MEM_64_PREF, 1ull << 40);
+	sim_bar(large, 2, SIM_MEM32, 1u << 30);
+	sim_bar(large, 3, SIM_IO, 0x40);
+	small[0] = disk(pci, 2);
+	small[1] = disk(NULL, 5);
+	assert_int_equal(init(), -ENOSPC);
+	assert_false(find(large)->bars[0].assigned || find(large)->bars[2].assigned);
+	for (unsigned int i = 0; i < 2; i++)
+		assert_true(all_assigned(find(small[i]), false));
+	assert_int_equal(check_all(), 1 + 1 + 2 * 3);
+	assert_int_equal(sim_messages[LOG_WARNING], 2); /* each BAR once */
+	/* What may be plugged in loses nothing either. */
+	assert_true(find(pci->bridge)->below->windows[PCI_SPACE_MEM].size >= 2u << 20);
+}
+
+/* Each alone would fit. */
+static void of_bars_that_are_too_many_the_largest_go_without(void **state)
+{
+	struct sim_function *ports[3], *large[3], *small[3];
+	unsigned int without = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < 3; i++) {
+		ports[i] = sim_root_port(1 + i, 0, false);
+		large[i] = plain(ports[i], 0);
+		sim_bar(large[i], 0, SIM_MEM_64_PREF, i ? 256ull << 30 : 512ull << 30);
+		small[i] = sim_add(ports[i], 0, 1, VIRTIO_BLK, 0);
+		sim_bar(small[i], 4, SIM_MEM_64_PREF, 0x4000);
+	}
+	assert_int_equal(init(), -ENOSPC);
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_true(find(small[i])->bars[4].assigned);
+		without += !find(large[i])->bars[0].assigned;
+	}
+	assert_false(find(large[0])->bars[0].assigned);
+	assert_int_equal(without, 2);
+	check_all();
+}
+
+/* Every function has BARs for which there is no room: it is given up after a while, and ends. */
+static void the_number_of_bars_left_out_is_bounded(void **state)
+{
+	struct sim_function *port = sim_root_port(1, 0, false), *pci;
+	unsigned int left_out = 0;
+	struct pci_function *fn;
+
+	(void)state;
+	pci = sim_add(port, 0, 0, 0x000e1b36, 0x060400);
+	sim_bridge(pci, PCI_EXP_TO_PCI, false);
+	for (unsigned int i = 0; i < 32; i++) {
+		struct sim_function *sim = plain(pci, i);
+
+		for (unsigned int bar = 0; bar < PCI_BARS; bar++)
+			sim_bar(sim, bar, SIM_MEM32, 1u << 31);
+	}
+	disk(NULL, 2);
+	assert_int_equal(init(), -ENOSPC);
+	assert_int_equal(check_all(), 1 + 3);
+	pci_for_each_function (fn)
+		for (unsigned int bar = 0; bar < PCI_BARS; bar++)
+			left_out += fn->bars[bar].left_out;
+	assert_int_equal(left_out, 64);
+}
+
 static void registers_are_mapped_within_their_bar(void **state)
 {
 	struct sim_function *sim = disk(NULL, 1);
@@ -1170,6 +1243,9 @@ int main(void)
 		PCI_TEST(without_a_range_above_4_gib_all_lies_below),
 		PCI_TEST(a_bridge_without_prefetchable_addresses_passes_on_low_ones),
 		PCI_TEST(what_does_not_fit_is_reported_and_stays_off),
+		PCI_TEST(a_bar_too_large_takes_nothing_from_those_beside_it),
+		PCI_TEST(of_bars_that_are_too_many_the_largest_go_without),
+		PCI_TEST(the_number_of_bars_left_out_is_bounded),
 		PCI_TEST(registers_are_mapped_within_their_bar),
 		PCI_TEST(a_hot_plug_port_has_room_for_what_comes_later),
 		PCI_TEST(what_joins_others_takes_nothing_from_them),
