@@ -36,8 +36,9 @@ void fault_print(const char *fmt, ...)
 	size_t len;
 
 	va_start(args, fmt);
-	len = MIN(format_text(line, sizeof(line) - 2, fmt, args), sizeof(line) - 3);
+	len = format_text(line, sizeof(line) - 2, fmt, args);
 	va_end(args);
+	len = MIN(len, sizeof(line) - 3);
 	line[len++] = '\r';
 	line[len++] = '\n';
 	if (tty && tty->write_panic)

@@ -10,7 +10,9 @@
 
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list args)
 {
-	return (int)MIN(format_text(buf, size, fmt, args), (size_t)INT_MAX);
+	size_t len = format_text(buf, size, fmt, args);
+
+	return (int)MIN(len, (size_t)INT_MAX);
 }
 
 int snprintf(char *buf, size_t size, const char *fmt, ...)

@@ -21,6 +21,7 @@
 
 #define DIV_ROUND_UP(n, d) (((n) + (d)-1) / (d))
 
+/* They may evaluate an argument twice: no calls that do more than look. */
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 

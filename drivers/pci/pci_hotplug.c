@@ -296,12 +296,12 @@ static void serve_all(void)
 
 static void set_timer(void)
 {
-	uint64_t deadline = next_look_ns;
+	uint64_t deadline = next_look_ns, soon = deadline_after(WAKE_POLL_NS);
 	const struct pci_slot *slot;
 
 	list_for_each_entry (slot, &slots, node) {
 		if (slot->state == PCI_SLOT_WAKING)
-			deadline = MIN(deadline, deadline_after(WAKE_POLL_NS));
+			deadline = MIN(deadline, soon);
 	}
 	timer_start(&timer, deadline);
 }
