@@ -17,7 +17,6 @@
 struct virtio_pci_ops {
 	/* PCI configuration space, @width 1, 2 or 4. All ones where no function answers. Any context. */
 	uint32_t (*config_read)(void *fn, unsigned int offset, unsigned int width);
-	void (*config_write)(void *fn, unsigned int offset, unsigned int width, uint32_t value);
 	/* @length bytes of registers at @offset of a BAR (0 to 5), mapped as device memory for as long
 	 * as the function is there. NULL: no such BAR, or not that large. */
 	void *(*map)(void *fn, unsigned int bar, uint64_t offset, uint64_t length);

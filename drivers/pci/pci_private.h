@@ -66,8 +66,7 @@ char *pci_host_config(struct pci_host *host, unsigned int bus, unsigned int slot
  * many, -ENOSPC (bus numbers have run out) or -ENOMEM. */
 int pci_scan(struct pci_host *host, struct pci_function *bridge);
 
-/* The bus that @fn is on, and the one behind @bridge, NULL meaning the host itself. */
-struct pci_bus *pci_bus_of(const struct pci_function *fn);
+/* The bus behind @bridge, NULL meaning the host itself. */
 struct pci_bus *pci_bus_behind(struct pci_host *host, struct pci_function *bridge);
 
 /* Whether @fn is anywhere behind @bridge, NULL meaning the host itself. */

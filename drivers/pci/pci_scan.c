@@ -32,11 +32,6 @@ struct pci_bus *pci_bus_behind(struct pci_host *host, struct pci_function *bridg
 	return bridge ? bridge->below : &host->root;
 }
 
-struct pci_bus *pci_bus_of(const struct pci_function *fn)
-{
-	return pci_bus_behind(fn->host, fn->bridge);
-}
-
 bool pci_is_behind(const struct pci_function *fn, const struct pci_host *host,
 		   const struct pci_function *bridge)
 {

@@ -42,23 +42,6 @@ static uint32_t read_config(void *arg, unsigned int offset, unsigned int width)
 	}
 }
 
-static void write_config(void *arg, unsigned int offset, unsigned int width, uint32_t value)
-{
-	const struct pci_function *fn = ((struct bare_pci_device *)arg)->fn;
-
-	switch (width) {
-	case 1:
-		pci_write8(fn, offset, (uint8_t)value);
-		break;
-	case 2:
-		pci_write16(fn, offset, (uint16_t)value);
-		break;
-	default:
-		pci_write32(fn, offset, value);
-		break;
-	}
-}
-
 static void *map_bar(void *arg, unsigned int bar, uint64_t offset, uint64_t length)
 {
 	return pci_map(((struct bare_pci_device *)arg)->fn, bar, offset, length);
@@ -66,9 +49,10 @@ static void *map_bar(void *arg, unsigned int bar, uint64_t offset, uint64_t leng
 
 static unsigned int count_vectors(void *arg)
 {
-	struct pci_function *fn = ((struct bare_pci_device *)arg)->fn;
+	/* Asked once: it might say something else the second time. */
+	unsigned int count = pci_msix_count(((struct bare_pci_device *)arg)->fn);
 
-	return fn->msi ? MIN(pci_msix_count(fn), VECTORS_MAX) : 0;
+	return MIN(count, VECTORS_MAX);
 }
 
 static int enable_vectors(void *arg, unsigned int count)
@@ -111,7 +95,6 @@ static void unroute(void *arg, int vector, void *dev_id)
 
 static const struct virtio_pci_ops ops = {
 	.config_read = read_config,
-	.config_write = write_config,
 	.map = map_bar,
 	.vectors = count_vectors,
 	.enable_vectors = enable_vectors,

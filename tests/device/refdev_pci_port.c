@@ -28,13 +28,6 @@ static uint32_t config_read(void *fn, unsigned int offset, unsigned int width)
 	return value;
 }
 
-static void config_write(void *fn, unsigned int offset, unsigned int width, uint32_t value)
-{
-	(void)fn;
-	violation("pci: %#x (%u bytes) written to configuration space at %#x (4.1.4.1#7)", value,
-		  width, offset);
-}
-
 static void *map(void *fn, unsigned int bar, uint64_t offset, uint64_t length)
 {
 	struct refdev *dev = fn;
@@ -126,7 +119,6 @@ static void free_irq_of(void *fn, int vector, void *dev_id)
 
 const struct virtio_pci_ops refdev_pci_ops = {
 	.config_read = config_read,
-	.config_write = config_write,
 	.map = map,
 	.vectors = vectors,
 	.enable_vectors = enable_vectors,

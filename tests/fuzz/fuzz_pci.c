@@ -124,7 +124,7 @@ static bool in_window(const struct pci_bar *bar, const struct pci_window *window
 
 static void check_bar(const struct pci_function *fn, const struct pci_bar *bar)
 {
-	const struct pci_window *windows = pci_bus_of(fn)->windows;
+	const struct pci_window *windows = pci_bus_behind(fn->host, fn->bridge)->windows;
 	const struct pci_function *other;
 
 	check(bar->size && bar->bus_addr % bar->size == 0);
