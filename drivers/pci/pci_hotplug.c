@@ -143,6 +143,26 @@ static bool are_same(const struct pci_slot *slot)
 	return true;
 }
 
+static void wake(struct pci_slot *slot)
+{
+	slot->state = PCI_SLOT_WAKING;
+	slot->deadline_ns = deadline_after(WAKE_NS);
+	pci_slot_switch(slot, true, PCI_EXP_SLOT_LAMP_BLINK);
+}
+
+/* What is in it was found with its port, or has no power yet. */
+static void start_slot(struct pci_slot *slot)
+{
+	(void)pci_slot_take_events(slot); /* from before */
+	if (first_behind(slot->port)) {
+		slot->state = PCI_SLOT_ON;
+		pci_slot_switch(slot, true, PCI_EXP_SLOT_LAMP_ON);
+	} else if (pci_slot_occupied(slot)) {
+		wake(slot);
+	}
+	pci_slot_start(slot, schedule);
+}
+
 /* The listener may look at the whole tree, so it is told when all of it is there. */
 static void bring_in(struct pci_slot *slot)
 {
@@ -157,7 +177,7 @@ static void bring_in(struct pci_slot *slot)
 
 		log_info("%s: plugged in", fn->name);
 		if (pci_is_hotplug_port(fn) && !add_slot(fn) && slot_of(fn))
-			pci_slot_start(slot_of(fn), schedule);
+			start_slot(slot_of(fn));
 		listener->added(fn);
 	}
 }
@@ -169,13 +189,6 @@ static void turn_off(struct pci_slot *slot)
 	take_out_behind(slot->port);
 	slot->state = PCI_SLOT_OFF;
 	pci_slot_switch(slot, false, PCI_EXP_SLOT_LAMP_OFF);
-}
-
-static void wake(struct pci_slot *slot)
-{
-	slot->state = PCI_SLOT_WAKING;
-	slot->deadline_ns = deadline_after(WAKE_NS);
-	pci_slot_switch(slot, true, PCI_EXP_SLOT_LAMP_BLINK);
 }
 
 /* Function 0 of the slot answers: a device that starts may take its time. */
@@ -318,19 +331,6 @@ static void hotplug_work(struct work *w)
 }
 
 /* --- the beginning ----------------------------------------------------------------------------------------------- */
-
-/* What is there was found by pci_init(), or has no power yet. */
-static void start_slot(struct pci_slot *slot)
-{
-	(void)pci_slot_take_events(slot); /* from before */
-	if (first_behind(slot->port)) {
-		slot->state = PCI_SLOT_ON;
-		pci_slot_switch(slot, true, PCI_EXP_SLOT_LAMP_ON);
-	} else if (pci_slot_occupied(slot)) {
-		wake(slot);
-	}
-	pci_slot_start(slot, schedule);
-}
 
 int pci_hotplug_init(const struct pci_listener *new_listener)
 {

@@ -304,7 +304,8 @@ int pci_scan(struct pci_host *host, struct pci_function *bridge)
 
 bool pci_is_hotplug_port(const struct pci_function *fn)
 {
-	return fn->below && fn->below->hotplug;
+	/* Without a number there is no way to what is behind it. */
+	return fn->below && fn->below->hotplug && fn->below->number;
 }
 
 /* The first of the numbers that @bridge has for what is behind it, and that is not taken yet. */

@@ -667,24 +667,42 @@ static void a_power_fault_takes_the_device_away(void **state)
 	assert_int_equal(lamp(), PCI_EXP_SLOT_LAMP_OFF);
 }
 
-/* A port with a slot of its own, plugged into the slot, and taken out with all that is in it. */
+static uint16_t lamp_of(const struct sim_function *fn)
+{
+	return (uint16_t)sim_get(fn, CONTROL, 2) & PCI_EXP_SLOT_LAMP_MASK;
+}
+
+/* A port with a slot of its own, and something in that. */
+static struct sim_function *plug_port(struct sim_function **leaf)
+{
+	struct sim_function *inner = sim_add(port, 0, 0, 0x000c1b36, 0x060400);
+
+	sim_bridge(inner, PCI_EXP_DOWNSTREAM, true);
+	sim_set32(inner, CAP + PCI_EXP_SLOT_CAP,
+		  PCI_EXP_SLOT_HOTPLUG | PCI_EXP_SLOT_LAMP | PCI_EXP_SLOT_SILENT);
+	inner->writable[CONTROL] = inner->writable[CONTROL + 1] = 0xff;
+	inner->config[PCI_INTERRUPT_PIN] = 1;
+	*leaf = add_disk(inner, 0);
+	inner->config[STATUS] |= PCI_EXP_SLOT_PRESENT;
+	disk->slot = 1; /* out of the way */
+	occupy(true);
+	events(PLUG_EVENTS);
+	return inner;
+}
+
+/* Plugged in, and taken out with all that is in it. */
 static void slots_come_and_go_as_well(void **state)
 {
 	struct sim_function *inner, *leaf;
 
 	(void)state;
-	disk->slot = 1; /* out of the way */
 	start();
-	inner = sim_add(port, 0, 0, 0x000c1b36, 0x060400);
-	sim_bridge(inner, PCI_EXP_DOWNSTREAM, true);
-	inner->config[PCI_INTERRUPT_PIN] = 1;
-	leaf = add_disk(inner, 0);
-	occupy(true);
-	events(PLUG_EVENTS);
+	inner = plug_port(&leaf);
 	(void)interrupt();
 	run_for(20 * NSEC_PER_MSEC);
 	assert_int_equal(came, 2);
 	assert_int_equal(handlers(), 2);
+	assert_int_equal(lamp_of(inner), PCI_EXP_SLOT_LAMP_ON);
 	leaf->present = inner->present = false;
 	occupy(false);
 	events(PCI_EXP_SLOT_PRESENCE_CHANGED);
@@ -693,6 +711,65 @@ static void slots_come_and_go_as_well(void **state)
 	assert_int_equal(went_gone, 2);
 	assert_int_equal(handlers(), 1);
 	assert_int_equal(functions(), 1);
+}
+
+/* The slot is on: who asks for what is in it gets it. */
+static void what_came_with_its_slot_can_be_let_go_of(void **state)
+{
+	struct sim_function *inner, *leaf;
+
+	(void)state;
+	start();
+	inner = plug_port(&leaf);
+	(void)interrupt();
+	run_for(20 * NSEC_PER_MSEC);
+	leaf->present = false;
+	inner->config[STATUS] &= (uint8_t)~PCI_EXP_SLOT_PRESENT;
+	inner->config[STATUS] |= PCI_EXP_SLOT_PRESENCE_CHANGED;
+	(void)interrupt();
+	inner->config[STATUS] &= (uint8_t)~PCI_EXP_SLOT_PRESENCE_CHANGED;
+	run_for(1000);
+	assert_int_equal(went, 1);
+	assert_int_equal(functions(), 2);
+	assert_int_equal(lamp_of(inner), PCI_EXP_SLOT_LAMP_OFF);
+}
+
+static void what_has_no_power_in_a_slot_that_comes_gets_some(void **state)
+{
+	struct sim_function *inner, *leaf;
+
+	(void)state;
+	start();
+	inner = plug_port(&leaf);
+	leaf->present = false;
+	(void)interrupt();
+	run_for(1000);
+	assert_int_equal(came, 1);
+	assert_int_equal(lamp_of(inner), PCI_EXP_SLOT_LAMP_BLINK);
+	leaf->present = true;
+	run_for(20 * NSEC_PER_MSEC);
+	assert_int_equal(came, 2);
+}
+
+/* The host bridge is what answers at bus 0. */
+static void a_port_without_a_bus_number_has_no_slot(void **state)
+{
+	struct sim_function *second;
+
+	(void)state;
+	sim_host.bus_last = 1;
+	sim_host.ecam_size = 2u << 20;
+	sim_add(NULL, 0, 0, 0x00081b36, 0x060000);
+	second = sim_root_port(2, 0, true);
+	second->config[STATUS] |= PCI_EXP_SLOT_PRESENT;
+	sim_tree();
+	assert_int_equal(pci_init(), -ENOSPC);
+	assert_int_equal(sim_messages[LOG_ERROR], 1);
+	assert_int_equal(pci_hotplug_init(&listener), 0);
+	assert_int_equal(handlers(), 1);
+	run_for(3 * NSEC_PER_SEC);
+	assert_int_equal(sim_messages[LOG_ERROR], 1);
+	assert_int_equal(came, 0);
 }
 
 static void where_there_is_nothing_to_look_at_nothing_looks(void **state)
@@ -724,6 +801,9 @@ int main(void)
 		HOTPLUG_TEST(without_an_interrupt_a_slot_is_looked_at),
 		HOTPLUG_TEST(a_power_fault_takes_the_device_away),
 		HOTPLUG_TEST(slots_come_and_go_as_well),
+		HOTPLUG_TEST(what_came_with_its_slot_can_be_let_go_of),
+		HOTPLUG_TEST(what_has_no_power_in_a_slot_that_comes_gets_some),
+		HOTPLUG_TEST(a_port_without_a_bus_number_has_no_slot),
 		HOTPLUG_TEST(where_there_is_nothing_to_look_at_nothing_looks),
 	};
 
