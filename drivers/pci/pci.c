@@ -43,3 +43,10 @@ void pci_enable(struct pci_function *fn, bool memory, bool io, bool master)
 		command |= PCI_COMMAND_MASTER;
 	pci_write16(fn, PCI_COMMAND, command);
 }
+
+void pci_allow_intx(const struct pci_function *fn, bool allow)
+{
+	uint16_t command = pci_read16(fn, PCI_COMMAND) & (uint16_t)~PCI_COMMAND_NO_INT;
+
+	pci_write16(fn, PCI_COMMAND, allow ? command : command | PCI_COMMAND_NO_INT);
+}

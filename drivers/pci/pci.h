@@ -123,6 +123,10 @@ void *pci_map(const struct pci_function *fn, unsigned int bar, uint64_t offset, 
  * context. */
 void pci_enable(struct pci_function *fn, bool memory, bool io, bool master);
 
+/* Whether the function may pull its wire, which others share: it may not until somebody has a handler there who will
+ * say so, nor when that has gone. Any context. */
+void pci_allow_intx(const struct pci_function *fn, bool allow);
+
 /* --- MSI-X: thread context -------------------------------------------------------------------------------------- */
 
 /* Vectors that the function has; 0: none, or no controller for them, or its table is nonsense. */
@@ -136,7 +140,7 @@ unsigned int pci_msix_count(struct pci_function *fn);
  */
 int pci_msix_enable(struct pci_function *fn, unsigned int count, int irqs[]);
 
-/* MSI-X off, the lines given back (their handlers are gone already), the wired interrupt allowed again. */
+/* MSI-X off, the lines given back (their handlers are gone already). The wired interrupt stays off. */
 void pci_msix_disable(struct pci_function *fn);
 
 /* Masks one vector, or lets it through; the device keeps what comes meanwhile. Any context. */

@@ -64,13 +64,6 @@ static void write_entry(const struct pci_msix *msix, unsigned int vector,
 	mmio_write32(entry + PCI_MSIX_VECTOR, 0);
 }
 
-static void allow_intx(const struct pci_function *fn, bool allow)
-{
-	uint16_t command = pci_read16(fn, PCI_COMMAND) & (uint16_t)~PCI_COMMAND_NO_INT;
-
-	pci_write16(fn, PCI_COMMAND, allow ? command : command | PCI_COMMAND_NO_INT);
-}
-
 static void set_control(const struct pci_function *fn, unsigned int cap, uint16_t bits)
 {
 	uint16_t control = pci_read16(fn, cap + PCI_MSIX_CONTROL) &
@@ -88,7 +81,9 @@ static void write_table(const struct pci_function *fn, const struct pci_msix *ms
 		mmio_write32(entry_of(msix, i) + PCI_MSIX_VECTOR, PCI_MSIX_VECTOR_MASKED);
 	for (unsigned int i = 0; i < msix->count; i++)
 		write_entry(msix, i, &messages[i]);
-	allow_intx(fn, false);
+	/* What has been written has arrived when something has been read back. */
+	(void)mmio_read32(entry_of(msix, 0) + PCI_MSIX_VECTOR);
+	pci_allow_intx(fn, false);
 	set_control(fn, msix->cap, PCI_MSIX_ENABLE);
 }
 
@@ -160,7 +155,6 @@ void pci_msix_disable(struct pci_function *fn)
 	if (!msix)
 		return;
 	set_control(fn, msix->cap, 0);
-	allow_intx(fn, true);
 	fn->msi->free(fn->msi, fn->msi_id, msix->count, msix->irqs);
 	fn->msix = NULL;
 	free(msix);
@@ -174,6 +168,5 @@ void pci_msix_mask(struct pci_function *fn, unsigned int vector, bool mask)
 		return;
 	entry = entry_of(fn->msix, vector);
 	mmio_write32(entry + PCI_MSIX_VECTOR, mask ? PCI_MSIX_VECTOR_MASKED : 0);
-	/* The write has arrived when something has been read back. */
-	(void)mmio_read32(entry + PCI_MSIX_VECTOR);
+	(void)mmio_read32(entry + PCI_MSIX_VECTOR); /* until then it may be on its way */
 }

@@ -104,6 +104,7 @@ static int examine(struct pci_function *fn)
 	if (is_host_bridge(fn))
 		return 0;
 	pci_enable(fn, false, false, false);
+	pci_allow_intx(fn, false);
 	pci_size_bars(fn);
 	pci_route(fn);
 	if (fn->header_type == PCI_HEADER_BRIDGE) {

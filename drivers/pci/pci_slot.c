@@ -125,15 +125,11 @@ static bool acknowledge(struct pci_slot *slot)
 
 static void mask(struct pci_slot *slot, bool on)
 {
-	uint16_t control;
-
 	slot->mute = on;
-	if (slot->vector) {
+	if (slot->vector)
 		pci_msix_mask(slot->port, slot->message, on);
-		return;
-	}
-	control = pci_read16(slot->port, PCI_COMMAND) & (uint16_t)~PCI_COMMAND_NO_INT;
-	pci_write16(slot->port, PCI_COMMAND, on ? control | PCI_COMMAND_NO_INT : control);
+	else
+		pci_allow_intx(slot->port, !on);
 }
 
 static irqreturn_t slot_interrupt(int irq, void *dev_id)
@@ -144,11 +140,13 @@ static irqreturn_t slot_interrupt(int irq, void *dev_id)
 	(void)irq;
 	while (round < ROUNDS && acknowledge(slot))
 		round++;
-	if (!round)
-		return slot->vector ? IRQ_HANDLED : IRQ_NONE;
+	if (!round && !slot->vector)
+		return IRQ_NONE;
+	/* A vector is nobody else's: its messages count, with an event or without. */
 	if (round == ROUNDS || ++slot->interrupts > INTERRUPTS_MAX)
 		mask(slot, true);
-	notify();
+	if (round)
+		notify();
 	return IRQ_HANDLED;
 }
 
@@ -182,7 +180,6 @@ static int take_vector(struct pci_slot *slot)
 	slot->message = PCI_EXP_MESSAGE(read_reg(slot, PCI_EXP_FLAGS));
 	if (port->iommu_node >= 0 || slot->message >= pci_msix_count(port))
 		return -ENODEV;
-	pci_enable(port, true, true, true);
 	err = pci_msix_enable(port, slot->message + 1u, irqs);
 	if (err)
 		return err;
@@ -200,9 +197,11 @@ static void take_wire(struct pci_slot *slot)
 {
 	const struct dt_irq *intx = &slot->port->intx;
 
-	if (intx->irq >= 0 && !request_irq(intx->irq, slot_interrupt, intx->trigger | IRQF_SHARED,
-					   slot->port->name, slot))
-		slot->irq = intx->irq;
+	if (intx->irq < 0 || request_irq(intx->irq, slot_interrupt, intx->trigger | IRQF_SHARED,
+					 slot->port->name, slot))
+		return;
+	slot->irq = intx->irq;
+	pci_allow_intx(slot->port, true);
 }
 
 void pci_slot_start(struct pci_slot *slot, void (*changed)(void))
@@ -233,6 +232,7 @@ void pci_slot_stop(struct pci_slot *slot)
 		return;
 	if (pci_present(slot->port))
 		command(slot, PCI_EXP_SLOT_INTERRUPT, 0);
+	pci_allow_intx(slot->port, false);
 	(void)free_irq(slot->irq, slot);
 	slot->irq = -1;
 	if (slot->vector)

@@ -83,6 +83,8 @@ static int route(void *arg, int vector, irq_handler_t handler, const char *name,
 	unsigned int flags = vector < 0 ? dev->fn->intx.trigger | IRQF_SHARED : IRQF_SHARED;
 	int err = irq < 0 ? -ENODEV : request_irq(irq, handler, flags, name, dev_id);
 
+	if (!err && vector < 0)
+		pci_allow_intx(dev->fn, true);
 	return err ? err : irq;
 }
 
@@ -90,6 +92,8 @@ static void unroute(void *arg, int vector, void *dev_id)
 {
 	struct bare_pci_device *dev = arg;
 
+	if (vector < 0)
+		pci_allow_intx(dev->fn, false);
 	free_irq(vector < 0 ? dev->fn->intx.irq : dev->irqs[vector], dev_id);
 }
 
@@ -118,7 +122,13 @@ static int setup_dma(struct device *device, const struct pci_function *fn)
 	return err ? err : bare_dma_setup_iommu(device, fn->iommu_node, fn->iommu_id);
 }
 
-/* The function masters the bus only once its IOMMU, if it has one, knows what it may reach. */
+/* Whether somebody drives the device. One that nobody does still shows its registers to lsdev. */
+static bool is_driven(const struct virtio_device *vdev)
+{
+	return vdev->state == VIRTIO_STATE_LIVE || vdev->state == VIRTIO_STATE_RECOVERING;
+}
+
+/* The function masters the bus only once its IOMMU, if it has one, knows what it may reach, and only for a driver. */
 static int probe_device(struct bare_pci_device *dev, struct pci_function *fn)
 {
 	struct device *device = &dev->vp.vdev.dev;
@@ -135,6 +145,8 @@ static int probe_device(struct bare_pci_device *dev, struct pci_function *fn)
 	if (err) {
 		pci_enable(fn, false, false, false);
 		bare_dma_release(device);
+	} else if (!is_driven(&dev->vp.vdev)) {
+		pci_enable(fn, true, true, false);
 	}
 	return err;
 }

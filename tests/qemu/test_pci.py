@@ -271,6 +271,27 @@ def test_a_bar_too_large_is_reported(lab, arch):
     machine.poweroff()
 
 
+MASTER, NO_WIRE = 1 << 2, 1 << 10
+
+
+@pytest.mark.parametrize("arch", ("arm", "aarch64"))
+@pytest.mark.parametrize("options", ("", ",iommu=smmuv3"))
+def test_who_may_do_what(lab, arch, options):
+    """Only what is driven masters the bus; only where somebody listens is the wire pulled."""
+    machine = lab.boot(
+        Platform(arch, gic=3), *null_disk("vectors", ",addr=1"), *null_disk("wire", ",addr=2,vectors=0"),
+        "-device", "virtio-balloon-pci,addr=3", "-device", "pci-testdev,addr=4", *port(1, addr="5"),
+        machine_options=options)
+    config = Config(machine, "")
+    commands = [config.words((0, slot, 0), 4, 1)[0] & 0xffff for slot in range(1, 6)]
+    assert [bool(command & MASTER) for command in commands] == [True, True, False, False, True]
+    assert [bool(command & NO_WIRE) for command in commands] == [True, False, True, True, not options]
+    for number in range(2):
+        assert " bytes 1048576\n" in machine.run(f"blk sum {number}")
+    assert re.search(r"balloon.* driver ", machine.run("lsdev"))
+    machine.poweroff()
+
+
 @pytest.mark.parametrize("gic", (2, 3))
 @pytest.mark.parametrize("arch", ("arm", "aarch64"))
 def test_a_bar_too_large_beside_a_disk(lab, arch, gic):

@@ -634,6 +634,15 @@ static void a_port_uses_the_vector_that_it_names(void **state)
 	assert_int_equal(port->table[16 + PCI_MSIX_VECTOR], PCI_MSIX_VECTOR_MASKED);
 	run_for(NSEC_PER_SEC + NSEC_PER_MSEC);
 	assert_int_equal(port->table[16 + PCI_MSIX_VECTOR], 0);
+	for (unsigned int i = 0; i < 64; i++) /* messages about nothing */
+		assert_true(interrupt());
+	assert_int_equal(port->table[16 + PCI_MSIX_VECTOR], 0);
+	(void)interrupt();
+	assert_int_equal(port->table[16 + PCI_MSIX_VECTOR], PCI_MSIX_VECTOR_MASKED);
+	assert_false(work_pending());
+	run_for(NSEC_PER_SEC + NSEC_PER_MSEC);
+	assert_int_equal(port->table[16 + PCI_MSIX_VECTOR], 0);
+	assert_true(sim_get(port, PCI_COMMAND, 2) & PCI_COMMAND_NO_INT);
 	vectors_freed = 0;
 	pci_hotplug_forget();
 	assert_int_equal(vectors_freed, 2);
@@ -651,6 +660,21 @@ static void without_an_interrupt_a_slot_is_looked_at(void **state)
 	events(PCI_EXP_SLOT_BUTTON_PRESSED);
 	run_for(NSEC_PER_SEC + NSEC_PER_MSEC);
 	assert_int_equal(went, 1);
+}
+
+/* The wire is shared, so a port pulls it only while somebody listens. */
+static void a_wire_is_pulled_while_there_is_a_handler(void **state)
+{
+	(void)state;
+	sim_tree();
+	assert_int_equal(pci_init(), 0);
+	assert_true(sim_get(port, PCI_COMMAND, 2) & PCI_COMMAND_NO_INT);
+	assert_int_equal(pci_hotplug_init(&listener), 0);
+	assert_int_equal(handlers(), 1);
+	assert_false(sim_get(port, PCI_COMMAND, 2) & PCI_COMMAND_NO_INT);
+	pci_hotplug_forget();
+	assert_int_equal(handlers(), 0);
+	assert_true(sim_get(port, PCI_COMMAND, 2) & PCI_COMMAND_NO_INT);
 }
 
 static void a_power_fault_takes_the_device_away(void **state)
@@ -799,6 +823,7 @@ int main(void)
 		HOTPLUG_TEST(a_slot_may_say_anything),
 		HOTPLUG_TEST(a_port_uses_the_vector_that_it_names),
 		HOTPLUG_TEST(without_an_interrupt_a_slot_is_looked_at),
+		HOTPLUG_TEST(a_wire_is_pulled_while_there_is_a_handler),
 		HOTPLUG_TEST(a_power_fault_takes_the_device_away),
 		HOTPLUG_TEST(slots_come_and_go_as_well),
 		HOTPLUG_TEST(what_came_with_its_slot_can_be_let_go_of),

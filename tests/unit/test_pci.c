@@ -1067,8 +1067,63 @@ static void vectors_are_written_and_the_rest_is_masked(void **state)
 	pci_msix_disable(fn);
 	assert_int_equal(msi_state.freed, 3);
 	assert_int_equal(pci_read16(fn, msix_cap + 2), 4);
-	assert_int_equal(pci_read16(fn, PCI_COMMAND) & PCI_COMMAND_NO_INT, 0);
+	/* Nobody listens at the wire either. */
+	assert_int_equal(pci_read16(fn, PCI_COMMAND) & PCI_COMMAND_NO_INT, PCI_COMMAND_NO_INT);
 	assert_int_equal(pci_msix_enable(fn, 5, irqs), 0);
+	pci_msix_disable(fn);
+}
+
+static void a_wire_is_pulled_by_those_who_may(void **state)
+{
+	struct sim_function *sim = disk(NULL, 1), *port = sim_root_port(2, 0, false);
+	struct pci_function *fn;
+
+	(void)state;
+	assert_int_equal(init(), 0);
+	fn = find(sim);
+	assert_int_equal(pci_read16(fn, PCI_COMMAND), PCI_COMMAND_NO_INT);
+	assert_int_equal(pci_read16(find(port), PCI_COMMAND), PCI_COMMAND_NO_INT | 7);
+	pci_enable(fn, true, true, true);
+	assert_int_equal(pci_read16(fn, PCI_COMMAND), PCI_COMMAND_NO_INT | 7);
+	pci_allow_intx(fn, true);
+	assert_int_equal(pci_read16(fn, PCI_COMMAND), 7);
+	pci_enable(fn, false, false, false);
+	assert_int_equal(pci_read16(fn, PCI_COMMAND), 0);
+	pci_allow_intx(fn, false);
+	assert_int_equal(pci_read16(fn, PCI_COMMAND), PCI_COMMAND_NO_INT);
+}
+
+static unsigned int unmasked;
+
+static void vectors_unmasked(struct sim_function *fn, unsigned int offset, unsigned int width,
+			     uint32_t value)
+{
+	(void)fn;
+	(void)width;
+	if (offset != msix_cap + PCI_MSIX_CONTROL || !(value & PCI_MSIX_ENABLE) ||
+	    (value & PCI_MSIX_MASK_ALL))
+		return;
+	assert_int_equal(sim_posted, 0);
+	unmasked++;
+}
+
+/* Writes to memory are on their way until something is read from there. */
+static void a_table_has_arrived_when_its_vectors_are_unmasked(void **state)
+{
+	struct sim_function *sim = msix_disk(1, 5);
+	struct pci_function *fn;
+	int irqs[5];
+
+	(void)state;
+	assert_int_equal(init_with_msi(), 0);
+	fn = find(sim);
+	pci_enable(fn, true, false, true);
+	unmasked = 0;
+	sim_written = vectors_unmasked;
+	assert_int_equal(pci_msix_enable(fn, 3, irqs), 0);
+	assert_int_equal(unmasked, 1);
+	pci_msix_mask(fn, 1, true);
+	assert_int_equal(sim_posted, 0);
 	pci_msix_disable(fn);
 }
 
@@ -1264,6 +1319,8 @@ int main(void)
 		PCI_TEST(a_map_that_makes_no_sense_is_an_error_of_the_function),
 		PCI_TEST(a_host_out_of_reach_names_what_helps),
 		PCI_TEST(vectors_are_written_and_the_rest_is_masked),
+		PCI_TEST(a_wire_is_pulled_by_those_who_may),
+		PCI_TEST(a_table_has_arrived_when_its_vectors_are_unmasked),
 		PCI_TEST(vectors_that_cannot_be_had_change_nothing),
 		PCI_TEST(one_bar_without_an_address_takes_memory_from_all),
 		PCI_TEST(a_table_outside_of_its_bar_is_none),

@@ -15,7 +15,7 @@ static unsigned int function_count;
 static char blob[16384];
 
 struct sim_host sim_host;
-unsigned int sim_reads, sim_writes;
+unsigned int sim_reads, sim_writes, sim_posted;
 unsigned int sim_messages[LOG_DEBUG + 1];
 char sim_last_message[256];
 bool (*sim_answer)(uint64_t offset, unsigned int width, uint32_t *value);
@@ -40,7 +40,7 @@ void sim_reset(void)
 				     .io_size = 0x10000,
 				     .mem_size = 0x2eff0000,
 				     .mem64_size = 0x8000000000ull};
-	sim_reads = sim_writes = 0;
+	sim_reads = sim_writes = sim_posted = 0;
 	sim_answer = NULL;
 	sim_written = NULL;
 	memset(sim_messages, 0, sizeof(sim_messages));
@@ -324,6 +324,7 @@ static uint32_t mmio_read(const volatile void *reg, unsigned int width)
 		broken("an access that is not aligned", address);
 	if (address - sim_host.ecam < sim_host.ecam_size)
 		return read_config(address - sim_host.ecam, width);
+	sim_posted = 0;
 	memory = memory_at(address, width);
 	if (memory)
 		memcpy(&value, memory, width);
@@ -341,6 +342,7 @@ static void mmio_write(const volatile void *reg, unsigned int width, uint32_t va
 		write_config(address - sim_host.ecam, width, value);
 		return;
 	}
+	sim_posted++;
 	memory = memory_at(address, width);
 	if (memory)
 		memcpy(memory, &value, width);

@@ -48,6 +48,7 @@ struct sim_host {
 
 extern struct sim_host sim_host;
 extern unsigned int sim_reads, sim_writes; /* of config space */
+extern unsigned int sim_posted;		   /* writes to memory since something was read there */
 extern unsigned int sim_messages[LOG_DEBUG + 1];
 extern char sim_last_message[256];
 
