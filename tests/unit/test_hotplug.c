@@ -31,6 +31,8 @@ static struct {
 	irq_handler_t handler;
 	void *dev_id;
 } lines[8];
+static int refused_irq; /* there is no handler for this one */
+static int msi_error;	/* there are no vectors */
 
 unsigned long irq_save(void)
 {
@@ -47,6 +49,8 @@ int request_irq(int irq, irq_handler_t handler, unsigned int flags, const char *
 {
 	assert_true(flags & IRQF_SHARED);
 	assert_non_null(name);
+	if (irq == refused_irq)
+		return -ENOMEM;
 	for (unsigned int i = 0; i < ARRAY_SIZE(lines); i++) {
 		if (lines[i].handler)
 			continue;
@@ -236,13 +240,14 @@ static void plug(void)
 /* --- who is told --------------------------------------------------------------------------------------------- */
 
 static unsigned int came, went, went_gone;
+static bool lenient; /* there may be no room */
 
 static void added(struct pci_function *fn)
 {
 	for (unsigned int i = 0; i < PCI_BARS; i++)
-		assert_true(!fn->bars[i].size || fn->bars[i].assigned);
+		assert_true(!fn->bars[i].size || fn->bars[i].assigned || lenient);
 	came++;
-	if (fn->header_type == PCI_HEADER_NORMAL)
+	if (fn->header_type == PCI_HEADER_NORMAL && !lenient)
 		pci_enable(fn, true, false, true);
 	fn->priv = &came;
 }
@@ -276,7 +281,9 @@ static int setup(void **state)
 	timer = NULL;
 	memset(lines, 0, sizeof(lines));
 	came = went = went_gone = commands = 0;
-	sticky = silent = false;
+	sticky = silent = lenient = false;
+	msi_error = 0;
+	refused_irq = -1;
 	ejects = true;
 	port = sim_root_port(1, 0, true);
 	sim_set32(port, CAP + PCI_EXP_SLOT_CAP,
@@ -582,6 +589,8 @@ static int msi_alloc(struct msi_controller *msi, uint32_t device_id, unsigned in
 {
 	(void)msi;
 	(void)device_id;
+	if (msi_error)
+		return msi_error;
 	for (unsigned int i = 0; i < count; i++) {
 		irqs[i] = 8192 + (int)i;
 		messages[i] = (struct msi_message){0x8000000, i};
@@ -603,13 +612,12 @@ static void msi_give_back(struct msi_controller *msi, uint32_t device_id, unsign
 static struct msi_controller controller = {
 	.name = "test", .alloc = msi_alloc, .free = msi_give_back};
 
-/* Slot status needs room, and interrupts the vector that the port names. */
-static void a_port_uses_the_vector_that_it_names(void **state)
+/* Two vectors, of which the slot's is the second. */
+static void with_vectors(void)
 {
 	static const uint32_t no_map[] = {0x10000, 3, 0, 1};
 	unsigned int cap = sim_cap(port, PCI_CAP_MSIX, 12);
 
-	(void)state;
 	sim_set32(port, cap, (sim_get(port, cap, 4) & 0xffff) | 1u << 16); /* two vectors */
 	port->writable[cap + 3] = 0xc0;
 	port->config[CAP + PCI_EXP_FLAGS + 1] |= 1 << 1; /* message number 1 */
@@ -620,6 +628,13 @@ static void a_port_uses_the_vector_that_it_names(void **state)
 	controller.dt_node = dt_find_path("/msi");
 	if (!msi_find(controller.dt_node))
 		msi_register(&controller);
+	vectors_freed = 0;
+}
+
+static void a_port_uses_the_vector_that_it_names(void **state)
+{
+	(void)state;
+	with_vectors();
 	start();
 	assert_int_equal(lines[0].irq, 8193);
 	assert_int_equal(handlers(), 1);
@@ -646,6 +661,36 @@ static void a_port_uses_the_vector_that_it_names(void **state)
 	vectors_freed = 0;
 	pci_hotplug_forget();
 	assert_int_equal(vectors_freed, 2);
+}
+
+static void a_port_that_gets_no_vector_uses_its_wire(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		setup(state);
+		with_vectors();
+		msi_error = i ? 0 : -ENOSPC;
+		refused_irq = i ? 8193 : -1;
+		start();
+		assert_int_equal(handlers(), 1);
+		assert_int_equal(lines[0].irq, 32 + 3 + 1);
+		assert_int_equal(vectors_freed, i ? 2 : 0);
+		assert_false(sim_get(port, PCI_COMMAND, 2) & PCI_COMMAND_NO_INT);
+		plug();
+		assert_true(interrupt());
+		run_for(1000);
+		assert_int_equal(came, 1);
+		pci_hotplug_forget();
+	}
+	/* Nor that. */
+	setup(state);
+	refused_irq = 32 + 3 + 1;
+	start();
+	assert_int_equal(handlers(), 0);
+	assert_true(sim_get(port, PCI_COMMAND, 2) & PCI_COMMAND_NO_INT);
+	plug();
+	run_for(NSEC_PER_SEC + NSEC_PER_MSEC);
+	assert_int_equal(came, 1);
 }
 
 static void without_an_interrupt_a_slot_is_looked_at(void **state)
@@ -737,6 +782,90 @@ static void slots_come_and_go_as_well(void **state)
 	assert_int_equal(functions(), 1);
 }
 
+static void what_was_there_at_boot_can_go(void **state)
+{
+	(void)state;
+	disk->present = true;
+	occupy(true);
+	start();
+	assert_int_equal(came, 0); /* it is known already */
+	assert_int_equal(functions(), 2);
+	assert_int_equal(lamp(), PCI_EXP_SLOT_LAMP_ON);
+	assert_int_equal(commands, 2); /* that, and its events */
+	events(PCI_EXP_SLOT_BUTTON_PRESSED);
+	assert_true(interrupt());
+	run_for(1000);
+	assert_int_equal(went, 1);
+	assert_int_equal(lamp(), PCI_EXP_SLOT_LAMP_OFF);
+	run_for(2 * NSEC_PER_SEC);
+	plug();
+	(void)interrupt();
+	run_for(1000);
+	assert_int_equal(came, 1);
+}
+
+/* The slot still says that something is in it. */
+static void a_slot_whose_device_has_vanished_can_be_used_again(void **state)
+{
+	(void)state;
+	start();
+	plug();
+	(void)interrupt();
+	run_for(1000);
+	disk->present = false;
+	run_for(NSEC_PER_SEC + NSEC_PER_MSEC);
+	assert_int_equal(went_gone, 1);
+	assert_int_equal(lamp(), PCI_EXP_SLOT_LAMP_OFF);
+	assert_true(sim_get(port, CONTROL, 2) & PCI_EXP_SLOT_POWER_OFF);
+	plug();
+	(void)interrupt();
+	run_for(1000);
+	assert_int_equal(came, 2);
+}
+
+static void slots_are_served_for_one_listener(void **state)
+{
+	(void)state;
+	start();
+	assert_int_equal(pci_hotplug_init(&listener), -EBUSY);
+	assert_int_equal(handlers(), 1);
+}
+
+/* Its registers would lie behind what a capability can have. */
+static void a_slot_without_registers_is_none(void **state)
+{
+	(void)state;
+	memset(port->config + CAP, 0, 0x3c);
+	port->config[PCI_CAPABILITIES] = 0xf0;
+	port->config[0xf0] = PCI_CAP_EXPRESS;
+	port->config[0xf0 + PCI_EXP_FLAGS] = PCI_EXP_ROOT_PORT << 4 | 2;
+	port->config[0xf0 + PCI_EXP_FLAGS + 1] = PCI_EXP_SLOT >> 8;
+	sim_set32(port, 0xf0 + PCI_EXP_SLOT_CAP, PCI_EXP_SLOT_HOTPLUG);
+	start();
+	assert_int_equal(functions(), 1);
+	assert_int_equal(handlers(), 0);
+	run_for(2 * NSEC_PER_SEC);
+}
+
+/* The listener gets it all the same: what has addresses can be driven. */
+static void what_has_no_room_in_its_slot_is_announced(void **state)
+{
+	(void)state;
+	lenient = true;
+	start();
+	plug();
+	sim_bar(disk, 2, SIM_MEM32, 1u << 30);
+	(void)interrupt();
+	run_for(1000);
+	assert_int_equal(came, 1);
+	assert_int_equal(sim_messages[LOG_WARNING], 1); /* which BAR */
+	assert_int_equal(sim_messages[LOG_ERROR], 1);	/* in which slot */
+	events(PCI_EXP_SLOT_BUTTON_PRESSED);
+	(void)interrupt();
+	run_for(1000);
+	assert_int_equal(went, 1);
+}
+
 /* The slot is on: who asks for what is in it gets it. */
 static void what_came_with_its_slot_can_be_let_go_of(void **state)
 {
@@ -822,10 +951,16 @@ int main(void)
 		HOTPLUG_TEST(a_storm_is_masked_too),
 		HOTPLUG_TEST(a_slot_may_say_anything),
 		HOTPLUG_TEST(a_port_uses_the_vector_that_it_names),
+		HOTPLUG_TEST(a_port_that_gets_no_vector_uses_its_wire),
 		HOTPLUG_TEST(without_an_interrupt_a_slot_is_looked_at),
 		HOTPLUG_TEST(a_wire_is_pulled_while_there_is_a_handler),
 		HOTPLUG_TEST(a_power_fault_takes_the_device_away),
 		HOTPLUG_TEST(slots_come_and_go_as_well),
+		HOTPLUG_TEST(what_was_there_at_boot_can_go),
+		HOTPLUG_TEST(a_slot_whose_device_has_vanished_can_be_used_again),
+		HOTPLUG_TEST(slots_are_served_for_one_listener),
+		HOTPLUG_TEST(a_slot_without_registers_is_none),
+		HOTPLUG_TEST(what_has_no_room_in_its_slot_is_announced),
 		HOTPLUG_TEST(what_came_with_its_slot_can_be_let_go_of),
 		HOTPLUG_TEST(what_has_no_power_in_a_slot_that_comes_gets_some),
 		HOTPLUG_TEST(a_port_without_a_bus_number_has_no_slot),
