@@ -223,12 +223,14 @@ $(B)/host/libvireo.a: $(patsubst %.c,$(B)/host/obj/%.o,$(HOST_SHIPPED) $(HOST_SU
 
 $(B)/host/test_%: $(B)/host/obj/tests/unit/test_%.o $(B)/host/libvireo.a
 	@echo "  LD      $@"
-	@$(HOST_CC) $(SANITIZE) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lfdt -lz
+	@$(HOST_CC) $(SANITIZE) $(WRAP) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lfdt -lz
 
-# The simulated PCI host has registers and messages of its own, so it is no part of the archive.
+# The simulated PCI host has registers and messages of its own, so it is no part of the archive; and memory runs out there.
 PCISIM := obj/tests/device/pci/pcisim.o
+PCISIM_WRAP := -Wl,--wrap=calloc
 $(B)/host/test_pci $(B)/host/test_hotplug: $(B)/host/$(PCISIM)
 $(B)/coverage/test_pci $(B)/coverage/test_hotplug: $(B)/coverage/$(PCISIM)
+$(foreach t,test_pci test_hotplug,$(B)/host/$t $(B)/coverage/$t): WRAP := $(PCISIM_WRAP)
 $(B)/fuzz/fuzz_pci: $(B)/fuzz/$(PCISIM)
 
 # The queues on a big-endian CPU, under qemu-user.
@@ -356,7 +358,7 @@ $(B)/coverage/libvireo.a: $(patsubst %.c,$(B)/coverage/obj/%.o,$(HOST_SHIPPED) $
 	@ar rcsD $@ $^
 
 $(B)/coverage/test_%: $(B)/coverage/obj/tests/unit/test_%.o $(B)/coverage/libvireo.a
-	@$(HOST_CC) --coverage -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lfdt -lz
+	@$(HOST_CC) --coverage $(WRAP) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lfdt -lz
 
 # Branches of virtio/ that the unit tests take, of those that can be taken at all; see the script.
 COVERAGE_BRANCHES := 95

@@ -848,6 +848,32 @@ static void a_slot_without_registers_is_none(void **state)
 }
 
 /* The listener gets it all the same: what has addresses can be driven. */
+/* What came before memory ran out is driven, and what comes later. */
+static void memory_may_run_out_at_any_time(void **state)
+{
+	/* The slot; the port that comes, its bus, the leaf (which its own slot finds later), that slot; nothing. */
+	static const struct {
+		unsigned int came, handlers;
+	} rows[] = {{0, 0}, {0, 1}, {0, 1}, {2, 2}, {2, 1}, {2, 2}};
+	struct sim_function *leaf;
+
+	for (unsigned int n = 1; n <= ARRAY_SIZE(rows); n++) {
+		setup(state);
+		sim_tree();
+		assert_int_equal(pci_init(), 0);
+		sim_fail_alloc = n;
+		assert_int_equal(pci_hotplug_init(&listener), n == 1 ? -ENOMEM : 0);
+		(void)plug_port(&leaf);
+		(void)interrupt();
+		run_for(20 * NSEC_PER_MSEC);
+		assert_int_equal(came, rows[n - 1].came);
+		assert_int_equal(handlers(), rows[n - 1].handlers);
+		assert_int_equal(sim_messages[LOG_ERROR] > 0, n < 6);
+		assert_int_equal(sim_fail_alloc > 0, n == 6);
+		pci_hotplug_forget();
+	}
+}
+
 static void what_has_no_room_in_its_slot_is_announced(void **state)
 {
 	(void)state;
@@ -960,6 +986,7 @@ int main(void)
 		HOTPLUG_TEST(a_slot_whose_device_has_vanished_can_be_used_again),
 		HOTPLUG_TEST(slots_are_served_for_one_listener),
 		HOTPLUG_TEST(a_slot_without_registers_is_none),
+		HOTPLUG_TEST(memory_may_run_out_at_any_time),
 		HOTPLUG_TEST(what_has_no_room_in_its_slot_is_announced),
 		HOTPLUG_TEST(what_came_with_its_slot_can_be_let_go_of),
 		HOTPLUG_TEST(what_has_no_power_in_a_slot_that_comes_gets_some),

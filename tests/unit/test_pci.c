@@ -135,12 +135,13 @@ static unsigned int check_all(void)
 				continue;
 			check_window(&fn->bars[i]);
 			bars++;
-			/* Off, because another of its BARs has no address. */
+			/* Off, because another of its BARs has no address, or the bridge no bus. */
 			if (pci_read16(fn, PCI_COMMAND) &
 			    (fn->bars[i].io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY))
 				check_decoded(fn, i);
 			else
-				assert_false(all_assigned(fn, fn->bars[i].io));
+				assert_true(!all_assigned(fn, fn->bars[i].io) ||
+					    (fn->below && !fn->below->number));
 		}
 	}
 	return bars;
@@ -908,6 +909,7 @@ static void a_node_that_makes_no_sense_is_an_error(void **state)
 			      round[] = {0x2000000,  0,		 0x10000000, 0,
 					 0x10000000, 0xffffffff, 0xffffffff},
 			      wraps[] = {0x3000000, 0xffffffff, 0, 0, 0x10000000, 2, 0},
+			      high_io[] = {0x1000000, 1, 0, 0, 0x10000000, 0, 0x10000},
 			      tiny[] = {0x40, 0x10000000, 0, 0x80000},
 			      crooked[] = {0x40, 0x10000800, 0, 0x10000000};
 	static const struct {
@@ -929,6 +931,7 @@ static void a_node_that_makes_no_sense_is_an_error(void **state)
 		{.replace = "ranges", .cells = round, .count = 7},
 		{.replace = "ranges", .cells = round, .count = 0},
 		{.replace = "ranges", .cells = wraps, .count = 7},
+		{.replace = "ranges", .cells = high_io, .count = 7},
 		{.replace = "reg", .cells = tiny, .count = 4},
 		{.replace = "reg", .cells = crooked, .count = 4},
 	};
@@ -987,6 +990,49 @@ static void a_map_that_makes_no_sense_is_an_error_of_the_function(void **state)
 		assert_non_null(strstr(sim_last_message, "pci@00:01.0: malformed "));
 		assert_non_null(strstr(sim_last_message, i < 3 ? maps[i] : "interrupt-map"));
 	}
+}
+
+static void each_host_is_told_apart(void **state)
+{
+	const struct pci_function *fn;
+	unsigned int index = 0;
+
+	(void)state;
+	sim_host.more_hosts = 9;
+	plain(NULL, 1);
+	assert_int_equal(init(), 0);
+	assert_int_equal(count_functions(), PCI_HOSTS_MAX);
+	pci_for_each_function (fn) {
+		char name[16];
+
+		snprintf(name, sizeof(name), index ? "pci@%u:00:01.0" : "pci@00:01.0", index);
+		assert_string_equal(fn->name, name);
+		index++;
+	}
+	assert_int_equal(sim_messages[LOG_WARNING], 1);
+	assert_string_equal(sim_last_message, "pci: more than 8 hosts");
+}
+
+/* Each of them once: what could be had works, and nothing is lost. */
+static void memory_may_run_out_at_any_time(void **state)
+{
+	unsigned int n = 0;
+	int err;
+
+	(void)state;
+	do {
+		sim_reset();
+		disk(sim_root_port(1, 0, true), 0);
+		disk(NULL, 2);
+		sim_tree();
+		sim_fail_alloc = ++n;
+		err = pci_init();
+		assert_true(err == 0 || err == -ENOMEM);
+		assert_int_equal(err == 0, sim_fail_alloc != 0);
+		assert_int_equal(sim_messages[LOG_ERROR] + sim_messages[LOG_WARNING] > 0, err != 0);
+		check_all();
+	} while (err);
+	assert_int_equal(n, 1 + 3 + 1 + 1); /* host, functions, bus; then none failed */
 }
 
 static void a_host_out_of_reach_names_what_helps(void **state)
@@ -1317,6 +1363,8 @@ int main(void)
 		PCI_TEST(a_node_that_makes_no_sense_is_an_error),
 		PCI_TEST(a_bus_without_devices_needs_no_addresses),
 		PCI_TEST(a_map_that_makes_no_sense_is_an_error_of_the_function),
+		PCI_TEST(each_host_is_told_apart),
+		PCI_TEST(memory_may_run_out_at_any_time),
 		PCI_TEST(a_host_out_of_reach_names_what_helps),
 		PCI_TEST(vectors_are_written_and_the_rest_is_masked),
 		PCI_TEST(a_wire_is_pulled_by_those_who_may),

@@ -12,7 +12,7 @@
 
 static struct sim_function functions[SIM_FUNCTIONS];
 static unsigned int function_count;
-static char blob[16384];
+static char blob[32768];
 
 struct sim_host sim_host;
 unsigned int sim_reads, sim_writes, sim_posted;
@@ -42,9 +42,25 @@ void sim_reset(void)
 				     .mem64_size = 0x8000000000ull};
 	sim_reads = sim_writes = sim_posted = 0;
 	sim_answer = NULL;
+	sim_fail_alloc = 0;
 	sim_written = NULL;
 	memset(sim_messages, 0, sizeof(sim_messages));
 	sim_last_message[0] = '\0';
+}
+
+/* --- memory ----------------------------------------------------------------------------------------------------- */
+
+unsigned int sim_fail_alloc;
+
+/* Where the linker puts it in the place of calloc(). */
+void *__real_calloc(size_t count, size_t size) __attribute__((weak));
+void *__wrap_calloc(size_t count, size_t size);
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	if (sim_fail_alloc && --sim_fail_alloc == 0)
+		return NULL;
+	return __real_calloc(count, size);
 }
 
 /* --- functions -------------------------------------------------------------------------------------------------- */
@@ -458,18 +474,12 @@ static void controller(const char *name, uint32_t phandle)
 	fdt_end_node(blob);
 }
 
-void sim_tree(void)
+static void host_node(unsigned int index)
 {
-	memset(blob, 0, sizeof(blob));
-	fdt_create(blob, sizeof(blob));
-	fdt_finish_reservemap(blob);
-	fdt_begin_node(blob, "");
-	fdt_property_u32(blob, "#address-cells", 2);
-	fdt_property_u32(blob, "#size-cells", 2);
-	controller("intc", 1);
-	controller("msi", 2);
-	controller("iommu", 3);
-	fdt_begin_node(blob, "pcie@10000000");
+	char name[32];
+
+	snprintf(name, sizeof(name), "pcie@%x", 0x10000000 + index);
+	fdt_begin_node(blob, name);
 	fdt_property_string(blob, "compatible",
 			    sim_host.no_host ? "none" : "pci-host-ecam-generic");
 	CELLS("#address-cells", 3);
@@ -482,6 +492,21 @@ void sim_tree(void)
 	ranges();
 	interrupt_map();
 	fdt_end_node(blob);
+}
+
+void sim_tree(void)
+{
+	memset(blob, 0, sizeof(blob));
+	fdt_create(blob, sizeof(blob));
+	fdt_finish_reservemap(blob);
+	fdt_begin_node(blob, "");
+	fdt_property_u32(blob, "#address-cells", 2);
+	fdt_property_u32(blob, "#size-cells", 2);
+	controller("intc", 1);
+	controller("msi", 2);
+	controller("iommu", 3);
+	for (unsigned int i = 0; i <= sim_host.more_hosts; i++)
+		host_node(i);
 	fdt_end_node(blob);
 	if (fdt_finish(blob) || dt_init(blob))
 		broken("no device tree", 0);

@@ -38,6 +38,7 @@ struct sim_host {
 	uint64_t reach;				/* of the CPU */
 	bool no_ioremap;			/* nothing can be mapped (any more) */
 	bool no_host;				/* the tree has none */
+	unsigned int more_hosts; /* nodes of the same, so that each shows all functions */
 	/* Replace properties: see sim_tree(). */
 	const char *omit;    /* a property that is left out */
 	const char *odd;     /* a property that is one byte too long */
@@ -51,6 +52,9 @@ extern unsigned int sim_reads, sim_writes; /* of config space */
 extern unsigned int sim_posted;		   /* writes to memory since something was read there */
 extern unsigned int sim_messages[LOG_DEBUG + 1];
 extern char sim_last_message[256];
+
+/* The allocation of that number fails, counted from 1; 0: none does (any more). */
+extern unsigned int sim_fail_alloc;
 
 /* When set, it is asked first for each read of config space: what it returns instead, or false. */
 extern bool (*sim_answer)(uint64_t offset, unsigned int width, uint32_t *value);
