@@ -35,13 +35,13 @@ struct pci_function {
 	uint16_t vendor, device, subsystem_vendor, subsystem;
 	uint32_t class; /* 24 bits: class, subclass, programming interface */
 	struct pci_bar bars[PCI_BARS];
-	struct dt_irq intx; /* where its pin leads; irq negative: nowhere */
-	struct msi_controller *msi;
-	uint32_t msi_id; /* what @msi knows it as; NULL: there is no such controller */
-	int iommu_node;
-	uint32_t iommu_id; /* what the IOMMU knows it as; iommu_node negative: no IOMMU */
-	char name[16];	   /* "pci@00:01.0" */
-	void *priv;	   /* of the driver that has it */
+	struct dt_irq intx;	    /* where its pin leads; irq negative: nowhere */
+	struct msi_controller *msi; /* NULL: none that msi-map names and that works */
+	uint32_t msi_id;	    /* what @msi knows it as */
+	int iommu_node;		    /* negative: no IOMMU */
+	uint32_t iommu_id;	    /* what the IOMMU knows it as */
+	char name[16];		    /* "pci@00:01.0" */
+	void *priv;		    /* of the driver that has it */
 
 	/* Of drivers/pci. */
 	char *config;

@@ -2,7 +2,8 @@
 /*
  * What the files of drivers/pci have in common: a host, a bus, and the addresses that each bus has to give away.
  * pci_host.c reads the device tree, pci_scan.c walks the buses, pci_bar.c asks for sizes, pci_assign.c
- * gives out addresses, pci_route.c finds out where interrupts and DMA go.
+ * gives out addresses and pci_bridge.c passes them on, pci_route.c finds out where interrupts and DMA go, pci_msix.c
+ * takes vectors; pci_slot.c is a slot's registers, pci_hotplug.c what comes and goes.
  */
 #ifndef DRIVERS_PCI_PCI_PRIVATE_H
 #define DRIVERS_PCI_PCI_PRIVATE_H
