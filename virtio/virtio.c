@@ -188,6 +188,8 @@ void virtio_mark_failed(struct virtio_device *vdev)
 {
 	if (!vdev->stuck && !vdev->gone)
 		add_status(vdev, VIRTIO_CONFIG_S_FAILED);
+	if (vdev->config->isolate)
+		vdev->config->isolate(vdev);
 }
 
 /* --- probing and removal -------------------------------------------------------------------- */

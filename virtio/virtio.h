@@ -57,6 +57,8 @@ struct virtio_config_ops {
 	/* Whether the bus finds no device any more; asked when registers do not read as they should. NULL:
 	 * the bus cannot tell. Any context. */
 	bool (*gone)(struct virtio_device *vdev);
+	/* The device has been given up: the bus keeps it from memory and from interrupts. NULL: it cannot. */
+	void (*isolate)(struct virtio_device *vdev);
 	/* Reset of one queue, bounded: 0, -ETIMEDOUT or -ENODEV. NULL: the transport has none. */
 	int (*reset_vq)(struct virtqueue *vq);
 	/* Gives a queue to the device again after the queue's or the device's reset, with the

@@ -152,6 +152,13 @@ bool virtio_pci_gone(struct virtio_device *vdev)
 	return vp->ops->config_read(vp->fn, PCI_CFG_ID, 4) == UINT32_MAX;
 }
 
+void virtio_pci_isolate(struct virtio_device *vdev)
+{
+	const struct virtio_pci_device *vp = to_vp(vdev);
+
+	vp->ops->isolate(vp->fn);
+}
+
 const char *virtio_pci_bus_name(struct virtio_device *vdev)
 {
 	return to_vp(vdev)->bus_name;

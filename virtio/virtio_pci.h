@@ -31,6 +31,8 @@ struct virtio_pci_ops {
 			   void *dev_id);
 	/* No handler runs any more once it returns. */
 	void (*free_irq)(void *fn, int vector, void *dev_id);
+	/* The device is given up: it is to master the bus no more, nor to pull its wire. Registers stay mapped. */
+	void (*isolate)(void *fn);
 };
 
 /* Where a capability says that something lies. */

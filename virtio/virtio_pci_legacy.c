@@ -147,6 +147,7 @@ static const struct virtio_config_ops legacy_config_ops = {
 	.get_features = legacy_get_features,
 	.finalize_features = legacy_finalize_features,
 	.gone = virtio_pci_gone,
+	.isolate = virtio_pci_isolate,
 	.find_vqs = virtio_pci_find_vqs,
 	.del_vqs = virtio_pci_del_vqs,
 	.enable_vq = virtio_pci_enable_vq,

@@ -237,6 +237,7 @@ static const struct virtio_config_ops modern_config_ops = {
 	.get_features = modern_get_features,
 	.finalize_features = modern_finalize_features,
 	.gone = virtio_pci_gone,
+	.isolate = virtio_pci_isolate,
 	.find_vqs = virtio_pci_find_vqs,
 	.del_vqs = virtio_pci_del_vqs,
 	.reset_vq = modern_reset_vq,

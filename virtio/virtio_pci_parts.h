@@ -110,6 +110,7 @@ int virtio_pci_find_vqs(struct virtio_device *vdev, unsigned int nvqs, struct vi
 void virtio_pci_del_vqs(struct virtio_device *vdev);
 int virtio_pci_enable_vq(struct virtqueue *vq);
 bool virtio_pci_gone(struct virtio_device *vdev);
+void virtio_pci_isolate(struct virtio_device *vdev);
 const char *virtio_pci_bus_name(struct virtio_device *vdev);
 
 /* --- interrupts (virtio_pci_irq.c) -------------------------------------------------------------- */

@@ -97,6 +97,14 @@ static void unroute(void *arg, int vector, void *dev_id)
 	free_irq(vector < 0 ? dev->fn->intx.irq : dev->irqs[vector], dev_id);
 }
 
+static void isolate(void *arg)
+{
+	struct pci_function *fn = ((struct bare_pci_device *)arg)->fn;
+
+	pci_enable(fn, true, true, false);
+	pci_allow_intx(fn, false);
+}
+
 static const struct virtio_pci_ops ops = {
 	.config_read = read_config,
 	.map = map_bar,
@@ -105,6 +113,7 @@ static const struct virtio_pci_ops ops = {
 	.disable_vectors = disable_vectors,
 	.request_irq = route,
 	.free_irq = unroute,
+	.isolate = isolate,
 };
 
 /* --- probing ---------------------------------------------------------------------------------- */
@@ -120,12 +129,6 @@ static int setup_dma(struct device *device, const struct pci_function *fn)
 		return 0;
 	}
 	return err ? err : bare_dma_setup_iommu(device, fn->iommu_node, fn->iommu_id);
-}
-
-/* Whether somebody drives the device. One that nobody does still shows its registers to lsdev. */
-static bool is_driven(const struct virtio_device *vdev)
-{
-	return vdev->state == VIRTIO_STATE_LIVE || vdev->state == VIRTIO_STATE_RECOVERING;
 }
 
 /* The function masters the bus only once its IOMMU, if it has one, knows what it may reach, and only for a driver. */
@@ -145,8 +148,8 @@ static int probe_device(struct bare_pci_device *dev, struct pci_function *fn)
 	if (err) {
 		pci_enable(fn, false, false, false);
 		bare_dma_release(device);
-	} else if (!is_driven(&dev->vp.vdev)) {
-		pci_enable(fn, true, true, false);
+	} else if (dev->vp.vdev.state == VIRTIO_STATE_NO_DRIVER) {
+		isolate(dev);
 	}
 	return err;
 }

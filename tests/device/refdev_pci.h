@@ -49,6 +49,7 @@ struct refdev_pci {
 	unsigned int enabled;	   /* vectors; 0: the wired line */
 	unsigned int maps;	   /* calls of map() */
 	uint64_t max_mapped;	   /* the largest */
+	bool isolated;		   /* masters the bus no more */
 	struct refdev_pci_vector vectors[REFDEV_PCI_VECTORS];
 
 	/* The device. */

@@ -117,6 +117,11 @@ static void free_irq_of(void *fn, int vector, void *dev_id)
 		pci->vectors[vector].handler = NULL;
 }
 
+static void isolate(void *fn)
+{
+	refdev_pci(fn)->isolated = true;
+}
+
 const struct virtio_pci_ops refdev_pci_ops = {
 	.config_read = config_read,
 	.map = map,
@@ -125,4 +130,5 @@ const struct virtio_pci_ops refdev_pci_ops = {
 	.disable_vectors = disable_vectors,
 	.request_irq = request_irq_of,
 	.free_irq = free_irq_of,
+	.isolate = isolate,
 };

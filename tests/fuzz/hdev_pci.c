@@ -292,6 +292,11 @@ static void release(void *fn, int number, void *dev_id)
 	v->handler = NULL;
 }
 
+static void isolate(void *fn)
+{
+	fuzz_check(fn == &p);
+}
+
 static const struct virtio_pci_ops ops = {
 	.config_read = config_read,
 	.map = map,
@@ -300,6 +305,7 @@ static const struct virtio_pci_ops ops = {
 	.disable_vectors = disable_vectors,
 	.request_irq = request,
 	.free_irq = release,
+	.isolate = isolate,
 };
 
 /* --- configuration space -------------------------------------------------------------------------------- */

@@ -808,8 +808,31 @@ static void a_status_of_ones_alone_is_a_device_that_does_not_answer(void **state
 	assert_int_equal(rig.vdev->error, -ETIMEDOUT);
 	assert_true(rig.vdev->stuck);
 	assert_false(rig.vdev->gone);
+	assert_true(pci->isolated);
 	pci->status_ones = false;
 	rig_end(&rig);
+}
+
+/* Whatever it does with its registers, it reaches no memory any more. */
+static void a_device_that_is_given_up_is_isolated(void **state)
+{
+	(void)state;
+	for (uint32_t version = 1; version <= 2; version++) {
+		struct refdev *dev = pci_make(version, 8);
+
+		rig_start(&rig, dev);
+		assert_false(pci->isolated);
+		assert_int_equal(virtio_recover(rig.vdev, -EIO), 0);
+		assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
+		assert_false(pci->isolated); /* only what cannot be started again */
+		dev->lies.reset_hangs = true;
+		assert_int_equal(virtio_recover(rig.vdev, -EIO), 0);
+		assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
+		assert_true(rig.vdev->stuck && pci->isolated);
+		dev->lies.reset_hangs = false;
+		dev->reset_pending = 0;
+		rig_end(&rig);
+	}
 }
 
 #define PCI_TEST(fn) cmocka_unit_test_setup_teardown(fn, pci_setup, pci_teardown)
@@ -853,6 +876,7 @@ int main(void)
 		PCI_TEST(a_device_that_vanishes_while_it_is_probed_fails),
 		PCI_TEST(a_device_that_has_vanished_is_removed_at_once),
 		PCI_TEST(a_queue_reset_does_not_wait_for_a_device_that_has_vanished),
+		PCI_TEST(a_device_that_is_given_up_is_isolated),
 		PCI_TEST(a_status_of_ones_alone_is_a_device_that_does_not_answer),
 	};
 
