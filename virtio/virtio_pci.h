@@ -76,6 +76,10 @@ struct virtio_pci_device {
 	struct virtio_pci_queue *queues; /* queue_count of them, by index; NULL: none */
 	unsigned int queue_count;
 	bool config_irq, queues_irq; /* vectors that are not one queue's have their handlers */
+	/* What was claimed of interrupts that showed nothing (virtio_pci_irq.c). */
+	unsigned long added_at_late; /* buffers offered by the time of the last one for queues */
+	unsigned int config_claims;  /* of changes of config space, in the period config_period */
+	uint32_t config_period;
 	char config_irq_name[32];
 	char bus_name[24];
 };

@@ -11,16 +11,29 @@
 #include "virtio/virtio_pci_parts.h"
 #include "virtio/virtio_transport.h"
 
+/* So many changes of config space are believed in each period of 2^33 ns, some 9 s: far fewer than make the
+ * interrupt core mask a line. */
+#define CONFIG_CLAIMS 100u
+#define CONFIG_PERIOD 33
+
 /* --- handlers ----------------------------------------------------------------------------------- */
 
-/* A message for buffers that were taken back without it is not a device's scream, as long as new ones were offered
- * since the last such message: nobody else could have meant it. */
-static __noinline irqreturn_t came_late(struct virtio_pci_queue *q)
+/*
+ * What is claimed decides whether a line that screams is masked (lib/irq.c), so a device must not be able to
+ * earn a claim for nothing. One that is not driven, or is about to be reset, earns none.
+ */
+static bool is_live(const struct virtio_device *vdev)
 {
-	unsigned long added = virtqueue_get_stats(q->vq).added;
-	irqreturn_t result = added == q->added_at_late ? IRQ_NONE : IRQ_HANDLED;
+	return vdev->driver_ok && vdev->state == VIRTIO_STATE_LIVE;
+}
 
-	q->added_at_late = added;
+/* A message for buffers that were taken back without it is not a device's scream, as long as new ones were offered
+ * since the last such message: nobody else could have meant it. @added: buffers that were offered so far. */
+static __noinline irqreturn_t came_late(unsigned long added, unsigned long *added_at_late)
+{
+	irqreturn_t result = added == *added_at_late ? IRQ_NONE : IRQ_HANDLED;
+
+	*added_at_late = added;
 	return result;
 }
 
@@ -28,36 +41,54 @@ static __noinline irqreturn_t came_late(struct virtio_pci_queue *q)
 static irqreturn_t queue_interrupt(int irq, void *dev_id)
 {
 	struct virtio_pci_queue *q = dev_id;
+	bool served;
 
 	if (unlikely(!q->vq->vdev->driver_ok))
 		return IRQ_NONE;
-	if (likely(vring_interrupt(irq, q->vq) == IRQ_HANDLED))
+	served = vring_interrupt(irq, q->vq) == IRQ_HANDLED;
+	if (unlikely(!is_live(q->vq->vdev)))
+		return IRQ_NONE;
+	if (likely(served))
 		return IRQ_HANDLED;
-	return came_late(q);
+	return came_late(virtqueue_get_stats(q->vq).added, &q->added_at_late);
 }
 
 static irqreturn_t queues_interrupt(int irq, void *dev_id)
 {
 	struct virtio_pci_device *vp = dev_id;
+	bool served = virtio_transport_serve_queues(&vp->vdev, irq);
+	unsigned long added = 0;
+	struct virtqueue *vq;
 
-	virtio_transport_serve_queues(&vp->vdev, irq);
-	return IRQ_HANDLED;
+	if (!is_live(&vp->vdev))
+		return IRQ_NONE;
+	if (served)
+		return IRQ_HANDLED;
+	list_for_each_entry (vq, &vp->vdev.vqs, list)
+		added += virtqueue_get_stats(vq).added;
+	return came_late(added, &vp->added_at_late);
 }
 
+/* All that config space says may change is the device's own word, so only the time that passes earns a claim. */
 static irqreturn_t config_interrupt(int irq, void *dev_id)
 {
 	struct virtio_pci_device *vp = dev_id;
+	uint32_t period = (uint32_t)(port_now_ns() >> CONFIG_PERIOD);
 
 	(void)irq;
 	virtio_config_changed(&vp->vdev);
-	return IRQ_HANDLED;
+	if (period != vp->config_period)
+		vp->config_claims = 0;
+	vp->config_period = period;
+	return is_live(&vp->vdev) && vp->config_claims++ < CONFIG_CLAIMS ? IRQ_HANDLED : IRQ_NONE;
 }
 
-/* One vector for both says nothing of which it is. */
+/* Both, whichever was meant: one vector for both says nothing of which it is. */
 static irqreturn_t any_interrupt(int irq, void *dev_id)
 {
-	(void)config_interrupt(irq, dev_id);
-	return queues_interrupt(irq, dev_id);
+	irqreturn_t config = config_interrupt(irq, dev_id);
+
+	return queues_interrupt(irq, dev_id) == IRQ_HANDLED ? IRQ_HANDLED : config;
 }
 
 /* The wired line. Reading the ISR status acknowledges what it says. */
@@ -65,20 +96,19 @@ static irqreturn_t line_interrupt(int irq, void *dev_id)
 {
 	struct virtio_pci_device *vp = dev_id;
 	uint8_t isr = vp_read8(vp->isr);
+	irqreturn_t result = IRQ_NONE;
 
 	if (isr == 0xff && virtio_pci_gone(&vp->vdev)) {
 		virtio_needs_recovery(&vp->vdev, -ENODEV);
 		return IRQ_NONE;
 	}
-	if (!(isr & (VIRTIO_PCI_ISR_QUEUE | VIRTIO_PCI_ISR_CONFIG)))
-		return IRQ_NONE;
 	/* A look at a ring must not overtake the acknowledgement: what is used after it raises the line again. */
 	mmio_mb();
 	if (isr & VIRTIO_PCI_ISR_CONFIG)
-		virtio_config_changed(&vp->vdev);
-	if (isr & VIRTIO_PCI_ISR_QUEUE)
-		virtio_transport_serve_queues(&vp->vdev, irq);
-	return IRQ_HANDLED;
+		result = config_interrupt(irq, dev_id);
+	if (isr & VIRTIO_PCI_ISR_QUEUE && queues_interrupt(irq, dev_id) == IRQ_HANDLED)
+		result = IRQ_HANDLED;
+	return result;
 }
 
 /* --- vectors ------------------------------------------------------------------------------------ */

@@ -34,14 +34,18 @@ int __must_check virtio_transport_await_reset(struct virtqueue *vq,
 					      bool (*is_reset)(const struct virtqueue *vq));
 
 /* Lets every queue look whether buffers were used. Before DRIVER_OK there is nothing to complete, and no
- * driver behind the callbacks. Interrupt context. */
-static inline void virtio_transport_serve_queues(struct virtio_device *vdev, int irq)
+ * driver behind the callbacks. Returns whether one of them had something for its driver. Interrupt context. */
+static inline bool virtio_transport_serve_queues(struct virtio_device *vdev, int irq)
 {
+	bool served = false;
 	struct virtqueue *vq;
 
-	if (vdev->driver_ok)
-		list_for_each_entry (vq, &vdev->vqs, list)
-			vring_interrupt(irq, vq);
+	if (!vdev->driver_ok)
+		return false;
+	list_for_each_entry (vq, &vdev->vqs, list)
+		if (vring_interrupt(irq, vq) == IRQ_HANDLED && vq->callback)
+			served = true;
+	return served;
 }
 
 #endif

@@ -4,6 +4,7 @@
  * wired line, how one is left for the next, and what happens on each. VIRTIO 1.4, 4.1.5.
  */
 #include "tests/unit/pci_rig.h"
+#include "virtio/vring.h"
 
 static void start_with(uint32_t version, unsigned int vectors)
 {
@@ -87,27 +88,6 @@ static void a_queue_without_a_callback_takes_no_vector(void **state)
 	rig_end(&rig);
 }
 
-/* A device may always be late, but is not believed without end. */
-static void a_message_that_comes_late_is_claimed_while_buffers_are_offered(void **state)
-{
-	struct refdev_pci_vector *vector;
-	unsigned int len;
-
-	(void)state;
-	start_with(2, 16);
-	vector = &pci->vectors[pci->queue_vector[0]];
-	virtqueue_disable_cb(vqs[0]);
-	for (unsigned int i = 0; i < 3; i++) {
-		assert_int_equal(pci_add_and_kick(vqs[0]), 0);
-		refdev_pump();
-		assert_non_null(virtqueue_get_buf(vqs[0], &len));
-		assert_int_equal(vector->handler(1, vector->dev_id), IRQ_HANDLED);
-		assert_int_equal(vector->handler(1, vector->dev_id), IRQ_NONE);
-	}
-	assert_int_equal(callbacks[0], 0);
-	rig_end(&rig);
-}
-
 static void each_way_has_a_name(void **state)
 {
 	(void)state;
@@ -115,6 +95,129 @@ static void each_way_has_a_name(void **state)
 		for (int other = VIRTIO_PCI_PLAN_NONE; other < plan; other++)
 			assert_string_not_equal(virtio_pci_plan_name((enum virtio_pci_plan)plan),
 						virtio_pci_plan_name((enum virtio_pci_plan)other));
+}
+
+/* --- what is claimed ------------------------------------------------------------------------------ */
+
+#define MASKED_AFTER 100000u /* interrupts in a row that nobody claims: lib/irq.c */
+
+static irqreturn_t send(unsigned int number)
+{
+	struct refdev_pci_vector *vector = &pci->vectors[number];
+
+	return vector->handler(1, vector->dev_id);
+}
+
+static irqreturn_t line(void)
+{
+	return rig.dev->handler(35, rig.dev->dev_id);
+}
+
+/* A device may always be late, but is not believed without end. */
+static void check_late(unsigned int queue)
+{
+	unsigned int vector = pci->queue_vector[queue], len;
+
+	virtqueue_disable_cb(vqs[queue]);
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(pci_add_and_kick(vqs[queue]), 0);
+		refdev_pump();
+		assert_non_null(virtqueue_get_buf(vqs[queue], &len));
+		assert_int_equal(send(vector), IRQ_HANDLED);
+		assert_int_equal(send(vector), IRQ_NONE);
+	}
+	assert_int_equal(callbacks[queue], 0);
+}
+
+static void a_message_that_comes_late_is_claimed_while_buffers_are_offered(void **state)
+{
+	(void)state;
+	nvqs = 3;
+	for (unsigned int i = 0; i < 2; i++) { /* a vector of its own, and one for all queues */
+		start_with(2, ways[2 * i].vectors);
+		check_late(0);
+		check_late(2);
+		rig_end(&rig);
+	}
+}
+
+/* Whether the interrupt core would mask a line on which @interrupt comes without end. */
+static bool gets_masked(irqreturn_t (*interrupt)(unsigned int arg), unsigned int arg)
+{
+	unsigned int in_row = 0;
+
+	for (unsigned int i = 0; i < 2 * MASKED_AFTER && in_row < MASKED_AFTER; i++)
+		in_row = interrupt(arg) == IRQ_HANDLED ? 0 : in_row + 1;
+	return in_row == MASKED_AFTER;
+}
+
+static irqreturn_t change_and_send(unsigned int vector)
+{
+	rig.dev->generation++;
+	return send(vector);
+}
+
+static irqreturn_t hold_line(unsigned int status)
+{
+	rig.dev->interrupt_status = status;
+	return line();
+}
+
+static void a_device_that_screams_is_not_claimed(void **state)
+{
+	(void)state;
+	nvqs = 3;
+	for (unsigned int i = 0; i < ARRAY_SIZE(ways); i++) {
+		start_with(2, ways[i].vectors);
+		for (unsigned int vector = 0; vector < pci->enabled; vector++) {
+			assert_true(gets_masked(send, vector));
+			assert_true(gets_masked(change_and_send, vector));
+		}
+		for (unsigned int status = 0; status < 4 && !pci->enabled; status++)
+			assert_true(gets_masked(hold_line, status));
+		expect_served(1);
+		rig_end(&rig);
+	}
+}
+
+/* One that waits for its reset would keep the CPU from getting there. */
+static void a_device_that_has_failed_is_not_claimed(void **state)
+{
+	(void)state;
+	nvqs = 3;
+	for (unsigned int i = 0; i < ARRAY_SIZE(ways); i++) {
+		start_with(2, ways[i].vectors);
+		rig.dev->hold = true;
+		vring_break(to_vvq(vqs[2]), "on purpose");
+		assert_int_equal(rig.vdev->state, VIRTIO_STATE_RECOVERING);
+		for (unsigned int vector = 0; vector < pci->enabled; vector++)
+			assert_int_equal(send(vector), IRQ_NONE);
+		for (unsigned int status = 0; status < 4 && !pci->enabled; status++)
+			assert_int_equal(hold_line(status), IRQ_NONE);
+		assert_int_equal(callbacks[2], i + 1); /* it is told of the queue all the same */
+		work_run();
+		assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
+		rig.dev->hold = false;
+		expect_served(0);
+		rig_end(&rig);
+	}
+}
+
+/* Some in each period; all of them reach the driver. */
+static void changes_of_config_space_are_claimed_for_a_while(void **state)
+{
+	unsigned int claimed = 0;
+
+	(void)state;
+	start_with(2, 16);
+	for (unsigned int i = 0; i < 1000; i++)
+		claimed += send(pci->config_vector) == IRQ_HANDLED;
+	assert_in_range(claimed, 50, 200);
+	assert_int_equal(changes, 1000);
+	assert_int_equal(send(pci->config_vector), IRQ_NONE);
+	port_delay_ns(10 * NSEC_PER_SEC);
+	assert_int_equal(send(pci->config_vector), IRQ_HANDLED);
+	rig_end(&rig);
 }
 
 /* --- one way is left for the next ----------------------------------------------------------------- */
@@ -288,11 +391,6 @@ static void a_queue_that_has_changed_its_size_ends_a_recovery(void **state)
 
 /* --- the wired line -------------------------------------------------------------------------------- */
 
-static irqreturn_t line(void)
-{
-	return rig.dev->handler(35, rig.dev->dev_id);
-}
-
 static void the_line_is_not_ours_where_the_status_says_nothing(void **state)
 {
 	(void)state;
@@ -372,6 +470,9 @@ int main(void)
 		PCI_TEST(a_queue_without_a_callback_takes_no_vector),
 		PCI_TEST(each_way_has_a_name),
 		PCI_TEST(a_message_that_comes_late_is_claimed_while_buffers_are_offered),
+		PCI_TEST(a_device_that_screams_is_not_claimed),
+		PCI_TEST(a_device_that_has_failed_is_not_claimed),
+		PCI_TEST(changes_of_config_space_are_claimed_for_a_while),
 		PCI_TEST(a_vector_that_the_device_refuses_is_done_without),
 		PCI_TEST(a_device_that_maps_no_vector_uses_the_line),
 		PCI_TEST(vectors_that_the_machine_lacks_are_done_without),
