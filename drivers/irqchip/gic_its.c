@@ -13,6 +13,8 @@
 #include "lib/pages.h"
 #include <arch/cpu.h>
 
+#define AGAIN_NS (100 * NSEC_PER_MSEC)
+
 static struct its *to_its(const struct msi_controller *msi)
 {
 	return container_of(msi, struct its, msi);
@@ -199,22 +201,37 @@ static struct msi_usage its_usage(const struct msi_controller *msi)
 	return gic_lpi_usage();
 }
 
+/*
+ * A line that was masked or unmasked must not wait for the next who wants something of the ITS, as its driver may wait for
+ * the line. What is in the ring is not lost, also where the ITS does not answer in time.
+ */
+static void look_again(struct timer *timer)
+{
+	struct its *its = container_of(timer, struct its, again);
+
+	if (its_ready(its))
+		timer_start(timer, deadline_after(AGAIN_NS));
+}
+
+void its_invalidate(struct its *its, uint32_t device, uint32_t event)
+{
+	unsigned long state = irq_save();
+	int err = its_post(its, its_inv(device, event));
+
+	if (err)
+		its->missed_inv = true;
+	else
+		err = its_sync(its);
+	if (err)
+		timer_start(&its->again, deadline_after(AGAIN_NS));
+	irq_restore(state);
+}
+
 void its_devices_init(struct its *its)
 {
 	its->msi.alloc = its_alloc;
 	its->msi.free = its_free;
 	its->msi.raise = its_raise;
 	its->msi.usage = its_usage;
-}
-
-/* What is in the ring is not lost, also where the ITS does not answer in time. */
-void its_invalidate(struct its *its, uint32_t device, uint32_t event)
-{
-	unsigned long state = irq_save();
-
-	if (its_post(its, its_inv(device, event)))
-		its->missed_inv = true;
-	else
-		(void)its_sync(its);
-	irq_restore(state);
+	timer_init(&its->again, look_again);
 }

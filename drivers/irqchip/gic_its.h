@@ -16,6 +16,7 @@
 
 #include "drivers/irqchip/gic_private.h"
 #include "lib/msi.h"
+#include "lib/timer.h"
 
 #define GITS_CTLR	0x0000u
 #define GITS_TYPER	0x0008u
@@ -75,7 +76,8 @@ struct its {
 	unsigned int head, told;
 	bool queue_coherent;
 	bool late; /* it has not carried out what it was told, and nothing more is said until it has */
-	bool missed_inv; /* an INV was not said, because it is late */
+	bool missed_inv;    /* an INV was not said, because it is late */
+	struct timer again; /* while it is late and may have missed one */
 	struct its_device device[ITS_DEVICES];
 };
 
@@ -108,7 +110,8 @@ int its_table_cover(struct its *its, uint32_t id);
 int its_queue_init(struct its *its);
 void its_queue_free(struct its *its);
 
-/* Whether the ITS has done all that it was told: 0, or -ETIMEDOUT. Does not wait. Any context. */
+/* Whether the ITS has done all that it was told: 0, or -ETIMEDOUT. One that had stopped and has gone on is told what it
+ * missed; one that has not is told to, and not waited for. Any context. */
 int its_ready(struct its *its);
 
 /* Puts a command into the ring; the ITS need not know yet. 0 or -ETIMEDOUT. Any context. */

@@ -2,8 +2,9 @@
 /*
  * The ring of commands. The ITS takes them in order; GITS_CREADR says how far it is. An interrupt may
  * post commands between those of a thread, so each call here leaves the ring whole. An ITS that stalls,
- * or takes too long, is "late": it is told nothing more until it has done what it was told. It
- * may do so at any time, so all that those commands name stays as it is.
+ * or takes too long, is "late": it gets no more commands until it has done those that it has. It
+ * may do so at any time, so all that those commands name stays as it is. One that stalls does so only when
+ * it is told to try again: each call does that once.
  */
 #include <errno.h>
 #include <arch/barrier.h>
@@ -14,6 +15,7 @@
 #include "lib/pages.h"
 
 #define CREADR_STALLED BIT_ULL(0)
+#define CWRITER_RETRY  BIT_ULL(0)
 #define CBASER_ADDRESS 0x000ffffffffff000ull
 #define CBASER_CHECK   (ITS_VALID | CBASER_ADDRESS | ITS_BASE_PAGES)
 
@@ -88,23 +90,33 @@ static int flush(struct its *its)
 	return -ETIMEDOUT;
 }
 
+/* Whether a late ITS has come to the end by now. One that stalls goes on from that command if told so. */
+static bool caught_up(const struct its *its)
+{
+	uint64_t at = gic_read64(&its->regs, GITS_CREADR);
+
+	if (at & CREADR_STALLED) {
+		gic_write64(&its->regs, GITS_CWRITER, offset_of(its->told) | CWRITER_RETRY);
+		at = gic_read64(&its->regs, GITS_CREADR);
+	}
+	return at == offset_of(its->told);
+}
+
 /* IRQs are masked. */
 static int ready(struct its *its)
 {
-	int err = 0;
-
 	if (!its->late)
 		return 0;
-	if (gic_read64(&its->regs, GITS_CREADR) != offset_of(its->told))
+	if (!caught_up(its))
 		return -ETIMEDOUT;
 	its->late = false;
 	log_warning("gic: %s: answers again", its->msi.name);
-	if (its->missed_inv) {
-		its->missed_inv = false;
-		put(its, its_invall(ITS_COLLECTION));
-		err = flush(its);
-	}
-	return err;
+	if (!its->missed_inv)
+		return 0;
+	its->missed_inv = false;
+	put(its, its_invall(ITS_COLLECTION));
+	put(its, its_sync_of(its->target));
+	return flush(its);
 }
 
 int its_ready(struct its *its)

@@ -333,12 +333,12 @@ static void carry_out(const uint64_t *word)
 	}
 }
 
-void its_model_continue(void)
+/* A stalled ITS does nothing until it is told to try again. */
+static void run(void)
 {
 	const uint64_t *word;
 
-	m.creadr &= ~1ull;
-	while (m.its_ctlr & 1 && m.creadr != m.cwriter) {
+	while (m.its_ctlr & 1 && !(m.creadr & 1) && m.creadr != m.cwriter) {
 		if (its_model.commands == its_model.stop_at) {
 			m.creadr |= !its_model.stop_silently;
 			return;
@@ -349,6 +349,27 @@ void its_model_continue(void)
 		carry_out(word);
 		m.creadr = (m.creadr + COMMAND) % (QUEUE * COMMAND);
 	}
+}
+
+void its_model_continue(void)
+{
+	run();
+}
+
+static void write_cwriter(uint64_t value)
+{
+	bool retry = value & 1;
+
+	value &= ~1ull;
+	if (value >= QUEUE * COMMAND || value % COMMAND)
+		violation("its: GITS_CWRITER 0x%llx", (unsigned long long)value);
+	else if (retry && (!(m.creadr & 1) || value != m.cwriter))
+		violation("its: told to try again what has not stalled, or with more commands");
+	m.cwriter = value % (QUEUE * COMMAND);
+	if (retry)
+		m.creadr &= ~1ull;
+	its_model.retries += retry;
+	run();
 }
 
 void its_model_message(uint32_t device, uint32_t event)
@@ -464,11 +485,7 @@ static void its_write(uint32_t offset, uint64_t value)
 			violation("its: a queue of %llu pages", (unsigned long long)value & 0xff);
 		break;
 	case 0x88:
-		m.cwriter = value;
-		if (value >= QUEUE * COMMAND || value % COMMAND)
-			violation("its: GITS_CWRITER 0x%llx", (unsigned long long)value);
-		else if (!(m.creadr & 1))
-			its_model_continue();
+		write_cwriter(value);
 		break;
 	default:
 		if (offset < 0x100 || offset >= 0x140)

@@ -39,8 +39,9 @@ struct its_model {
 	unsigned int commands; /* carried out */
 	unsigned int unsynced; /* of these, since the last SYNC */
 	unsigned int accesses; /* to registers */
-	unsigned int invalls;
-	/* Stops before command number @stop_at (counted as above; UINT32_MAX: never), with or without a word. */
+	unsigned int invalls, retries;
+	/* Stops before command number @stop_at (counted as above; UINT32_MAX: never): it stalls, until it is told to try
+	 * again, or says nothing. */
 	unsigned int stop_at;
 	bool stop_silently;
 	unsigned int delivered[ITS_MODEL_LPIS];
@@ -62,7 +63,7 @@ uint64_t its_model_read64(uint32_t offset);
 void its_model_write32(uint32_t offset, uint32_t value);
 void its_model_write64(uint32_t offset, uint64_t value);
 
-/* Goes on after a stop. */
+/* Goes on after a stop; where it has stalled it does not, until it is told to try again. */
 void its_model_continue(void);
 
 /* A device's message. */

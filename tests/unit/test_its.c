@@ -14,6 +14,7 @@
 #include "lib/machine.h"
 #include "lib/pages.h"
 #include "tests/device/its_model.h"
+#include "tests/unit/fake_timer.h"
 
 #define LPIS	 IRQ_LPIS
 #define LAST_ID	 0xffffu
@@ -173,8 +174,16 @@ static void give(struct msi_controller *msi, uint32_t id, unsigned int count)
 	msi->free(msi, id, count, irqs);
 }
 
+static void time_passes(uint64_t ns)
+{
+	fake_ticks += ns;
+	if (fake_ticks >= fake_deadline)
+		timer_interrupt();
+}
+
 static int setup(void **state)
 {
+	timer_set_device(&fake_timer);
 	its_model_reset();
 	list_init(msi_controllers());
 	messages_logged = 0;
@@ -186,6 +195,10 @@ static int teardown(void **state)
 {
 	int err = port_host_teardown(state);
 
+	/* Timers look at an ITS that has stopped: they end before its memory does. */
+	its_model.stop_at = UINT32_MAX;
+	its_model_continue();
+	time_passes(NSEC_PER_SEC);
 	its_model_reset();
 	return err;
 }
@@ -633,6 +646,74 @@ static void what_was_not_said_is_said_later(void **state)
 	check_synced();
 }
 
+/* A stall does not end by itself; and who is told to go on and stalls at the same command is not waited for. */
+static void a_stalled_its_is_told_to_try_again(void **state)
+{
+	struct msi_controller *msi = boot();
+	unsigned int before;
+
+	(void)state;
+	its_model.stop_at = its_model.commands + 1;
+	assert_int_equal(take(msi, 1, 2), -ETIMEDOUT);
+	for (unsigned int i = 0; i < 3; i++) {
+		unsigned int retries = its_model.retries;
+
+		before = its_model.accesses;
+		assert_int_equal(take(msi, 1, 2), -ETIMEDOUT);
+		assert_int_equal(its_model.retries, retries + 1);
+		assert_in_range(its_model.accesses - before, 1, 5);
+	}
+	its_model.stop_at = UINT32_MAX;
+	before = its_model.commands;
+	its_model_continue();
+	assert_int_equal(its_model.commands, before); /* the model is as stubborn as it should be */
+	assert_int_equal(take(msi, 1, 2), 0);
+	assert_int_equal(messages_logged, 2); /* that it stalled, and that it answers again */
+	check_synced();
+	/* One that is only slow is let be. */
+	before = its_model.retries;
+	its_model.stop_silently = true;
+	its_model.stop_at = its_model.commands;
+	assert_int_equal(take(msi, 2, 2), -ETIMEDOUT);
+	assert_int_equal(take(msi, 2, 2), -ETIMEDOUT);
+	its_model.stop_at = UINT32_MAX;
+	its_model_continue();
+	assert_int_equal(take(msi, 2, 2), 0);
+	assert_int_equal(its_model.retries, before);
+	check_synced();
+}
+
+/* A line that was unmasked while nothing could be said is so without anybody's call, whichever way it stopped. */
+static void what_was_not_said_is_said_in_time(void **state)
+{
+	struct msi_controller *msi = boot();
+
+	(void)state;
+	assert_int_equal(take(msi, 1, 2), 0);
+	for (unsigned int n = 0; n < 4; n++) {
+		bool already_late = n & 1;
+		unsigned int delivered = its_model.delivered[1];
+
+		its_model.stop_silently = n & 2;
+		its_model.stop_at = its_model.commands;
+		if (already_late)
+			assert_int_equal(msi->raise(msi, 1, 0, &messages[0]), -ETIMEDOUT);
+		gic_lpi_enable(irqs[1], true);
+		for (unsigned int i = 0; i < 10; i++)
+			time_passes(NSEC_PER_SEC / 2);
+		its_model_message(1, 1);
+		assert_int_equal(its_model.delivered[1], delivered);
+		its_model.stop_at = UINT32_MAX;
+		its_model_continue();
+		time_passes(NSEC_PER_SEC / 2);
+		assert_int_equal(its_model.delivered[1], delivered + 1);
+		check_synced();
+		assert_true(fake_deadline == UINT64_MAX); /* no look more than needed */
+		gic_lpi_enable(irqs[1], false);
+		check_synced();
+	}
+}
+
 static void an_its_that_stops_at_boot(void **state)
 {
 	(void)state;
@@ -691,6 +772,8 @@ int main(void)
 		ITS_TEST(a_stopped_its_loses_nothing),
 		ITS_TEST(a_stop_while_a_device_is_freed),
 		ITS_TEST(what_was_not_said_is_said_later),
+		ITS_TEST(a_stalled_its_is_told_to_try_again),
+		ITS_TEST(what_was_not_said_is_said_in_time),
 		ITS_TEST(an_its_that_stops_at_boot),
 		ITS_TEST(waits_are_bounded),
 	};
