@@ -30,10 +30,11 @@ static uint32_t last_iar; /* handlers do not nest, so one is enough */
 
 static int v2_acknowledge(void)
 {
-	uint32_t intid;
+	uint32_t iar = gic_read(&cpu, GICC_IAR), intid = iar & GIC_INTID_MASK;
 
-	last_iar = gic_read(&cpu, GICC_IAR);
-	intid = last_iar & GIC_INTID_MASK;
+	last_iar = iar;
+	/* A message says that memory has been written: it must not be looked at before the message was there. */
+	mmio_mb();
 	return gic_is_line(intid) ? (int)intid : IRQ_SPURIOUS;
 }
 

@@ -75,7 +75,8 @@ static int v3_acknowledge(void)
 {
 	uint32_t intid = icc_read_iar1();
 
-	/* The acknowledgement is complete before the handler touches its device. */
+	/* The acknowledgement is complete before the handler touches its device, or looks at memory that the device has
+	 * written before its message. */
 	mmio_mb();
 	return likely(gic_is_line(intid)) ? (int)intid : acknowledge_message(intid);
 }

@@ -71,3 +71,16 @@ def test_offering_a_buffer_needs_no_barrier(arch, add):
 def test_taking_a_buffer_back_orders_reads_alone(arch, get):
     """While no interrupts are wanted. Armv7 has no barrier that is for reads only."""
     assert barriers(arch, get) == [{"arm": "ish", "aarch64": "ishld"}[arch]]
+
+
+# A message has no register that its handler would read first: between the acknowledgement and the look at the
+# ring there is the interrupt controller alone.
+READ = {"v2": r"\bldr\s", "v3": r"\bmrc\s|\bmrs\s"}
+
+
+@pytest.mark.parametrize("gic", ["v2", "v3"])
+@pytest.mark.parametrize("arch", ["arm", "aarch64"])
+def test_an_interrupt_is_acknowledged_before_memory_is_looked_at(arch, gic):
+    before, *after = re.split(r"\bdsb\s+sy\b", disassembly(arch, f"{gic}_acknowledge"))
+    assert len(after) == 1
+    assert re.search(READ[gic], before) and not re.search(READ[gic], after[0])
