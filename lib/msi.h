@@ -33,9 +33,9 @@ struct msi_controller {
 
 	/*
 	 * Lines for @count vectors of the device @device_id (an id of msi-map), and the message for each:
-	 * all or none. A device's vectors are allocated in one call. Thread context. Returns 0,
-	 * -EINVAL (no vectors, or no such device id), -EBUSY (the device has some already), -ENOSPC (not
-	 * that many lines left), -ENOMEM, -ETIMEDOUT (the controller does not answer).
+	 * all or none. A device's vectors are allocated in one call; devices for which a bridge speaks may have
+	 * one id, and call for themselves. Thread context. Returns 0, -EINVAL (no vectors, or no such device id),
+	 * -ENOSPC (not that many lines left), -ENOMEM, -ETIMEDOUT (the controller does not answer).
 	 */
 	int (*alloc)(struct msi_controller *msi, uint32_t device_id, unsigned int count, int irqs[],
 		     struct msi_message messages[]);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Devices at an ITS. alloc() gives a device a table of events, whose size is a power of two, and maps
- * each vector, which is the event of that number, to an LPI. A device that the ITS has not confirmed to have
+ * Devices at an ITS. alloc() gives a device a table of events, a page, and maps
+ * each vector, which is an event, to an LPI. Devices behind a bridge that speaks for them have one id, and so one
+ * table, in which each of them has a range. A device that the ITS has not confirmed to have
  * forgotten keeps its table and its LPIs, since messages may still go that way: "abandoned". A later call
  * tries again.
  */
@@ -20,12 +21,16 @@ static struct its *to_its(const struct msi_controller *msi)
 	return container_of(msi, struct its, msi);
 }
 
-/* Also one that is abandoned. */
-static struct its_device *find(struct its *its, uint32_t id)
+#define ANY_IRQ (-1)
+
+/* The device @id whose first line is @irq, or the first of several; also one that is abandoned. */
+static struct its_device *find(struct its *its, uint32_t id, int irq)
 {
 	for (unsigned int i = 0; i < ITS_DEVICES; i++) {
-		if (its->device[i].itt && its->device[i].id == id)
-			return &its->device[i];
+		struct its_device *device = &its->device[i];
+
+		if (device->itt && device->id == id && (irq == ANY_IRQ || device->irq == irq))
+			return device;
 	}
 	return NULL;
 }
@@ -39,20 +44,37 @@ static struct its_device *find_free(struct its *its)
 	return NULL;
 }
 
-/* Bits of event numbers for @count vectors. One event cannot be said. */
-static unsigned int event_bits_for(unsigned int count)
+static bool shares_table(const struct its *its, const struct its_device *device)
 {
-	unsigned int bits = 1;
+	for (unsigned int i = 0; i < ITS_DEVICES; i++) {
+		if (its->device[i].itt == device->itt && &its->device[i] != device)
+			return true;
+	}
+	return false;
+}
 
-	while (count > 1u << bits)
-		bits++;
-	return bits;
+/* Where @count events in a row are nobody's, in the table @itt or where it would go on. */
+static unsigned int free_events(const struct its *its, const void *itt, unsigned int count)
+{
+	unsigned int first = 0, i = 0;
+
+	while (i < ITS_DEVICES) {
+		const struct its_device *other = &its->device[i++];
+
+		if (other->itt != itt || first + count <= other->first ||
+		    first >= other->first + other->count)
+			continue;
+		first = other->first + other->count;
+		i = 0;
+	}
+	return first;
 }
 
 static void release(struct its *its, struct its_device *device)
 {
-	gic_lpi_give(its, device->id);
-	free_pages_exact(device->itt, device->itt_size);
+	gic_lpi_give(its, device->id, device->first, device->count);
+	if (!shares_table(its, device))
+		free_pages_exact(device->itt, ITS_ITT_BYTES);
 	*device = (struct its_device){0};
 }
 
@@ -65,12 +87,13 @@ static int unmap(struct its *its, struct its_device *device)
 	int err = its_ready(its);
 
 	while (device->mapped && !err) {
-		err = its_post(its, its_discard(device->id, device->mapped - 1));
+		err = its_post(
+			its, ITS_SAY(its_discard(device->id, device->first + device->mapped - 1)));
 		if (!err)
 			device->mapped--;
 	}
-	if (device->known && !err) {
-		err = its_post(its, its_unmapd(device->id));
+	if (device->known && !err && !shares_table(its, device)) {
+		err = its_post(its, ITS_SAY(its_unmapd(device->id)));
 		device->known = err != 0;
 	}
 	return err ? err : its_sync(its);
@@ -92,51 +115,51 @@ static void forget_abandoned(struct its *its)
 	}
 }
 
-static int map_events(struct its *its, struct its_device *device, unsigned int event_bits,
-		      unsigned int count, const int irqs[])
+static int map_events(struct its *its, struct its_device *device, const int irqs[])
 {
-	int err = its_post(its, its_mapd(device->id, (uintptr_t)device->itt, event_bits));
+	int err = 0;
 
-	device->known = !err;
-	while (device->mapped < count && !err) {
-		unsigned int event = device->mapped;
+	if (!device->known) {
+		err = its_post(its, ITS_SAY(its_mapd(device->id, (uintptr_t)device->itt,
+						     its->event_bits)));
+		device->known = !err;
+	}
+	while (device->mapped < device->count && !err) {
+		unsigned int i = device->mapped;
 
-		err = its_post(its,
-			       its_mapti(device->id, event, (uint32_t)irqs[event], ITS_COLLECTION));
+		err = its_post(its, ITS_SAY(its_mapti(device->id, device->first + i,
+						      (uint32_t)irqs[i], ITS_COLLECTION)));
 		if (!err)
 			device->mapped++;
 	}
 	return err ? err : its_sync(its);
 }
 
-/* A slot with a table for 2^@event_bits events, which the ITS has not heard of yet. 0, -ENOSPC, -ENOMEM. */
-static int new_device(struct its *its, uint32_t id, unsigned int event_bits,
-		      struct its_device **device)
+/* A slot for @count events in a table of its own, which the ITS has not heard of yet, or in that of others with this id.
+ * 0, -EINVAL, -ENOSPC, -ENOMEM, -ETIMEDOUT (one that is abandoned is in the way). */
+static int new_device(struct its *its, uint32_t id, unsigned int count, struct its_device **device)
 {
-	struct its_device *slot = find_free(its);
-	size_t size = (size_t)its->itt_entry << event_bits;
-	void *itt;
+	const struct its_device *other = find(its, id, ANY_IRQ);
+	struct its_device *slot = find_free(its), new = {.id = id};
 
-	if (!slot)
+	if (!count || id >= its->msi.device_ids)
+		return -EINVAL;
+	if (other)
+		new = *other;
+	if (new.abandoned)
+		return -ETIMEDOUT;
+	new.first = other ? free_events(its, other->itt, count) : 0;
+	new.count = count;
+	new.mapped = 0;
+	if (!slot || count > BIT(its->event_bits) || new.first > BIT(its->event_bits) - count)
 		return -ENOSPC;
-	if (its_table_cover(its, id))
+	if (!other && !its_table_cover(its, id))
+		new.itt = gic_alloc(ITS_ITT_BYTES, PAGE_SIZE);
+	if (!new.itt)
 		return -ENOMEM;
-	itt = gic_alloc(size, PAGE_SIZE);
-	if (!itt)
-		return -ENOMEM;
-	*slot = (struct its_device){.itt = itt, .itt_size = size, .id = id};
+	*slot = new;
 	*device = slot;
 	return 0;
-}
-
-/* What can be said without the ITS. */
-static int check(struct its *its, uint32_t device_id, unsigned int count)
-{
-	if (!count || device_id >= its->msi.device_ids)
-		return -EINVAL;
-	if (find(its, device_id))
-		return -EBUSY;
-	return event_bits_for(count) > its->event_bits ? -ENOSPC : 0;
 }
 
 static int its_alloc(struct msi_controller *msi, uint32_t device_id, unsigned int count, int irqs[],
@@ -144,32 +167,28 @@ static int its_alloc(struct msi_controller *msi, uint32_t device_id, unsigned in
 {
 	struct its *its = to_its(msi);
 	struct its_device *device = NULL;
-	unsigned int event_bits;
 	int err = its_ready(its);
 
 	if (err)
 		return err;
 	forget_abandoned(its);
-	err = check(its, device_id, count);
+	err = new_device(its, device_id, count, &device);
 	if (err)
 		return err;
-	event_bits = event_bits_for(count);
-	err = new_device(its, device_id, event_bits, &device);
-	if (err)
-		return err;
-	err = gic_lpi_take(its, device_id, count, irqs);
+	err = gic_lpi_take(its, device_id, device->first, count, irqs);
 	if (err) {
 		release(its, device);
 		return err;
 	}
-	err = map_events(its, device, event_bits, count, irqs);
+	device->irq = irqs[0];
+	err = map_events(its, device, irqs);
 	if (err) {
 		forget(its, device);
 		return err;
 	}
 	for (unsigned int i = 0; i < count; i++) {
 		messages[i].address = its->regs.phys + GITS_TRANSLATER;
-		messages[i].data = i;
+		messages[i].data = device->first + i;
 	}
 	return 0;
 }
@@ -178,10 +197,9 @@ static void its_free(struct msi_controller *msi, uint32_t device_id, unsigned in
 		     const int irqs[])
 {
 	struct its *its = to_its(msi);
-	struct its_device *device = find(its, device_id);
+	struct its_device *device = find(its, device_id, irqs[0]);
 
 	(void)count;
-	(void)irqs;
 	if (device)
 		forget(its, device);
 }
@@ -189,7 +207,7 @@ static void its_free(struct msi_controller *msi, uint32_t device_id, unsigned in
 static int its_raise(struct msi_controller *msi, uint32_t device_id, unsigned int vector,
 		     const struct msi_message *message)
 {
-	int err = its_post(to_its(msi), its_int(device_id, message->data));
+	int err = its_post(to_its(msi), ITS_SAY(its_int(device_id, message->data)));
 
 	(void)vector;
 	return err ? err : its_sync(to_its(msi));
@@ -216,7 +234,7 @@ static void look_again(struct timer *timer)
 void its_invalidate(struct its *its, uint32_t device, uint32_t event)
 {
 	unsigned long state = irq_save();
-	int err = its_post(its, its_inv(device, event));
+	int err = its_post(its, ITS_SAY(its_inv(device, event)));
 
 	if (err)
 		its->missed_inv = true;

@@ -39,6 +39,8 @@
 #define ITS_QUEUE_SIZE	(ITS_QUEUE_BYTES / ITS_COMMAND)
 #define ITS_COLLECTION	0u  /* the only one: there is one CPU */
 #define ITS_DEVICES	128 /* that have lines at a time */
+#define ITS_EVENT_BITS	8u /* of a table of events: a page of entries, which have 16 bytes at most */
+#define ITS_ITT_BYTES	PAGE_SIZE
 
 struct its_command {
 	uint64_t word[4];
@@ -46,10 +48,11 @@ struct its_command {
 
 /* A device with lines. */
 struct its_device {
-	void *itt; /* its table of events; NULL: this slot is free */
-	size_t itt_size;
+	void *itt; /* its table of events; NULL: this slot is free. Those with one id share one */
 	uint32_t id;
-	unsigned int mapped; /* events for which a MAPTI was posted, and no DISCARD */
+	int irq;		   /* of its first event */
+	unsigned int first, count; /* its events in the table */
+	unsigned int mapped; /* of these, from the first on: a MAPTI was posted, and no DISCARD */
 	bool known;	     /* the same of MAPD */
 	bool abandoned;	     /* given back, but the ITS has not confirmed that it forgot it */
 };
@@ -67,7 +70,7 @@ struct its {
 	struct msi_controller msi;
 	struct gic_block regs;
 	uint64_t target; /* this CPU's redistributor, as commands name it */
-	unsigned int event_bits, device_bits, itt_entry;
+	unsigned int event_bits, device_bits;
 	struct its_table devices;
 	void *other[GITS_BASERS]; /* tables that are the ITS's alone */
 	size_t other_size[GITS_BASERS];
@@ -115,7 +118,10 @@ void its_queue_free(struct its *its);
 int its_ready(struct its *its);
 
 /* Puts a command into the ring; the ITS need not know yet. 0 or -ETIMEDOUT. Any context. */
-int its_post(struct its *its, struct its_command command);
+int its_post(struct its *its, const struct its_command *command);
+
+/* Such a pointer, to what one of the functions below returns. */
+#define ITS_SAY(command) ((const struct its_command[]){command})
 
 /* Waits until all that was posted is done and seen by the redistributor. 0 or -ETIMEDOUT. Any context. */
 int its_sync(struct its *its);

@@ -50,11 +50,11 @@ static unsigned int next(unsigned int index)
 }
 
 /* Without a look at whether there is room. */
-static void put(struct its *its, struct its_command command)
+static void put(struct its *its, const struct its_command *command)
 {
 	struct its_command *slot = &its->queue[its->head];
 
-	*slot = command;
+	*slot = *command;
 	if (!its->queue_coherent)
 		gic_publish(slot, sizeof(*slot), false);
 	its->head = next(its->head);
@@ -114,8 +114,8 @@ static int ready(struct its *its)
 	if (!its->missed_inv)
 		return 0;
 	its->missed_inv = false;
-	put(its, its_invall(ITS_COLLECTION));
-	put(its, its_sync_of(its->target));
+	put(its, ITS_SAY(its_invall(ITS_COLLECTION)));
+	put(its, ITS_SAY(its_sync_of(its->target)));
 	return flush(its);
 }
 
@@ -129,7 +129,7 @@ int its_ready(struct its *its)
 }
 
 /* Room for one more beside it is kept: for its_sync()'s own. */
-int its_post(struct its *its, struct its_command command)
+int its_post(struct its *its, const struct its_command *command)
 {
 	unsigned long state = irq_save();
 	int err = ready(its);
@@ -148,7 +148,7 @@ int its_sync(struct its *its)
 	int err = ready(its);
 
 	if (!err) {
-		put(its, its_sync_of(its->target));
+		put(its, ITS_SAY(its_sync_of(its->target)));
 		err = flush(its);
 	}
 	irq_restore(state);

@@ -14,7 +14,6 @@
 #define CTLR_QUIESCENT BIT(31)
 
 #define TYPER_PHYSICAL	     BIT_ULL(0)
-#define TYPER_ITT_ENTRY(t)   ((unsigned int)((t) >> 4 & 0xf) + 1) /* bytes */
 #define TYPER_EVENT_BITS(t)  ((unsigned int)((t) >> 8 & 0x1f) + 1)
 #define TYPER_DEVICE_BITS(t) ((unsigned int)((t) >> 13 & 0x1f) + 1)
 #define TYPER_PTA	     BIT_ULL(19) /* redistributors are named by address, else by number */
@@ -55,8 +54,7 @@ static int read_type(struct its *its, const struct gic_block *redist)
 	uint64_t typer = gic_read64(&its->regs, GITS_TYPER);
 	uint32_t number = GICR_TYPER_NUMBER(gic_read(redist, GICR_TYPER_LOW));
 
-	its->itt_entry = TYPER_ITT_ENTRY(typer);
-	its->event_bits = TYPER_EVENT_BITS(typer);
+	its->event_bits = MIN(TYPER_EVENT_BITS(typer), ITS_EVENT_BITS);
 	its->device_bits = TYPER_DEVICE_BITS(typer);
 	its->target = typer & TYPER_PTA ? redist->phys & TARGET_ADDRESS : (uint64_t)number << 16;
 	return typer & TYPER_PHYSICAL ? 0 : -ENODEV;
@@ -68,9 +66,9 @@ static int switch_on(struct its *its)
 	int err;
 
 	gic_write(&its->regs, GITS_CTLR, GITS_CTLR_ENABLED);
-	err = its_post(its, its_mapc(ITS_COLLECTION, its->target));
+	err = its_post(its, ITS_SAY(its_mapc(ITS_COLLECTION, its->target)));
 	if (!err)
-		err = its_post(its, its_invall(ITS_COLLECTION));
+		err = its_post(its, ITS_SAY(its_invall(ITS_COLLECTION)));
 	return err ? err : its_sync(its);
 }
 

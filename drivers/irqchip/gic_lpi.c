@@ -125,19 +125,20 @@ int gic_lpi_init(const struct gic_block *dist, const struct gic_block *redist)
 	return err;
 }
 
-int gic_lpi_take(struct its *its, uint32_t device, unsigned int count, int irqs[])
+int gic_lpi_take(struct its *its, uint32_t device, uint32_t first, unsigned int count, int irqs[])
 {
 	int err = gic_lines_take(&lines, count, irqs);
 
 	for (unsigned int i = 0; !err && i < count; i++)
-		owners[irqs[i] - IRQ_LPI_FIRST] = (struct lpi_owner){its, device, i};
+		owners[irqs[i] - IRQ_LPI_FIRST] = (struct lpi_owner){its, device, first + i};
 	return err;
 }
 
-void gic_lpi_give(struct its *its, uint32_t device)
+void gic_lpi_give(struct its *its, uint32_t device, uint32_t first, unsigned int count)
 {
 	for (int i = 0; i < IRQ_LPIS; i++) {
-		if (owners[i].its != its || owners[i].device != device)
+		if (owners[i].its != its || owners[i].device != device ||
+		    owners[i].event - first >= count)
 			continue;
 		owners[i].its = NULL;
 		properties[i] = PROPERTY_DEFAULT;

@@ -18,11 +18,11 @@ struct its;
  */
 int gic_lpi_init(const struct gic_block *dist, const struct gic_block *redist);
 
-/* LPIs for events 0 to @count - 1 of @device at @its, all disabled. 0 or -ENOSPC. */
-int gic_lpi_take(struct its *its, uint32_t device, unsigned int count, int irqs[]);
+/* LPIs for @count events of @device at @its from @first on, all disabled. 0 or -ENOSPC. */
+int gic_lpi_take(struct its *its, uint32_t device, uint32_t first, unsigned int count, int irqs[]);
 
-/* Gives back all LPIs of @device at @its. */
-void gic_lpi_give(struct its *its, uint32_t device);
+/* Gives them back. */
+void gic_lpi_give(struct its *its, uint32_t device, uint32_t first, unsigned int count);
 
 /* For the irq_chip: enables or disables an LPI. One that nobody has is left alone. */
 void gic_lpi_enable(int irq, bool enable);

@@ -64,3 +64,28 @@ def test_without_a_controller_of_messages(lab, arch):
     assert machine.run("irq test") == "irq: no controller of messages on this machine\n"
     assert machine.run("irq tset") == "irq: 'tset' is not test\n"
     machine.poweroff()
+
+
+# Behind a bridge to conventional PCI both functions send messages in its name, so an ITS takes them for one device.
+@pytest.mark.parametrize("gic, first", [(2, 80), (3, 8192)])
+@pytest.mark.parametrize("arch", ARCHES)
+def test_devices_behind_one_bridge_have_messages_each(lab, arch, gic, first):
+    machine = lab.boot(
+        Platform(arch, "modern", gic), "-nic", "none", "-device", "pcie-pci-bridge,id=b", "-blockdev",
+        "null-co,node-name=d,size=1048576", "-device", "virtio-blk-pci,bus=b,addr=1,drive=d",
+        "-device", "virtio-rng-pci,bus=b,addr=2")
+    used = usage(machine)
+    machine.run("blk read 0 0 1")
+    machine.run("rng 0 16")
+    lines = dict((name, (int(irq), int(count))) for irq, name, count in re.findall(
+        r"^irq (\d+) (.*) count (\d+) unhandled 0$", machine.run("irq"), re.M))
+    of_pci = {name: line for name, line in lines.items() if name.startswith("pci@01:")}
+    assert sorted(of_pci) == ["pci@01:01.0 config", "pci@01:01.0 requests",
+                              "pci@01:02.0 config", "pci@01:02.0 requests"]
+    assert sorted(irq for irq, _ in of_pci.values()) == list(range(first, first + 4))
+    assert [used[name][1] for name in used] == [4]
+    assert all(count > 0 for name, (_, count) in of_pci.items() if "requests" in name)
+    # Others' come to nobody else, and lines come back.
+    machine.run("irq test")
+    assert usage(machine) == used
+    machine.poweroff()

@@ -164,14 +164,19 @@ static void check_synced(void)
 static int irqs[LPIS + 1];
 static struct msi_message messages[LPIS + 1];
 
+static int first_irq[0x10000]; /* by device id, of who took lines for it last */
+
 static int take(struct msi_controller *msi, uint32_t id, unsigned int count)
 {
-	return msi->alloc(msi, id, count, irqs, messages);
+	int err = msi->alloc(msi, id, count, irqs, messages);
+
+	first_irq[id & LAST_ID] = irqs[0];
+	return err;
 }
 
 static void give(struct msi_controller *msi, uint32_t id, unsigned int count)
 {
-	msi->free(msi, id, count, irqs);
+	msi->free(msi, id, count, &first_irq[id & LAST_ID]);
 }
 
 static void time_passes(uint64_t ns)
@@ -280,7 +285,8 @@ static void lines_run_out_for_all_or_none(void **state)
 	assert_int_equal(msi->usage(msi).lines, LPIS);
 	assert_int_equal(take(msi, 1, LPIS + 1), -ENOSPC);
 	assert_int_equal(take(msi, 1, 200), 0); /* more commands than the ring has room for */
-	assert_int_equal(take(msi, 2, LPIS - 200 - 1), 0);
+	assert_int_equal(take(msi, 2, 200), 0);
+	assert_int_equal(take(msi, 5, LPIS - 400 - 1), 0);
 	commands = its_model.commands;
 	assert_int_equal(take(msi, 3, 2), -ENOSPC);
 	assert_int_equal(its_model.commands, commands);
@@ -308,13 +314,149 @@ static void bad_requests_are_refused(void **state)
 	assert_int_equal(take(msi, LAST_ID + 1, 1), -EINVAL);
 	assert_int_equal(take(msi, 1, 17), -ENOSPC); /* of the device's events */
 	assert_int_equal(take(msi, 1, 16), 0);
-	assert_int_equal(take(msi, 1, 1), -EBUSY);
+	assert_int_equal(take(msi, 1, 1), -ENOSPC); /* of the same */
 	assert_int_equal(take(msi, LAST_ID, 1), 0);
 	give(msi, 2, 1); /* has none */
 	assert_int_equal(msi->usage(msi).used, 17);
 	gic_lpi_enable(IRQ_LPI_FIRST + 40, true); /* nobody's */
 	check_synced();
 	assert_int_equal(its_model_mapped(), 17);
+}
+
+/* A driver behind a bridge that speaks for it. */
+struct sharer {
+	int irqs[4];
+	struct msi_message messages[4];
+};
+
+static int join(struct msi_controller *msi, struct sharer *sharer, unsigned int count)
+{
+	return msi->alloc(msi, 0x500, count, sharer->irqs, sharer->messages);
+}
+
+static void leave(struct msi_controller *msi, const struct sharer *sharer, unsigned int count)
+{
+	msi->free(msi, 0x500, count, sharer->irqs);
+}
+
+/* Each of its messages arrives, at its own line. */
+static void expect_heard(const struct sharer *sharer, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		unsigned int *delivered = &its_model.delivered[sharer->irqs[i] - IRQ_LPI_FIRST];
+		unsigned int before = *delivered;
+
+		gic_lpi_enable(sharer->irqs[i], true);
+		its_model_message(0x500, sharer->messages[i].data);
+		assert_int_equal(*delivered, before + 1);
+		gic_lpi_enable(sharer->irqs[i], false);
+	}
+	check_synced();
+}
+
+static void devices_with_one_id_share_its_events(void **state)
+{
+	struct msi_controller *msi = boot();
+	struct sharer a, b, c, d, e;
+	unsigned int live;
+
+	(void)state;
+	assert_int_equal(join(msi, &a, 3), 0);
+	live = its_model_live();
+	assert_int_equal(join(msi, &b, 4), 0);
+	expect_heard(&a, 3);
+	expect_heard(&b, 4);
+	leave(msi, &a, 3);
+	expect_heard(&b, 4);
+	assert_int_equal(join(msi, &c, 4), 0); /* does not fit before b */
+	assert_int_equal(c.messages[0].data, 7);
+	assert_int_equal(join(msi, &a, 2), 0); /* does */
+	assert_int_equal(a.messages[1].data, 1);
+	expect_heard(&a, 2);
+	expect_heard(&b, 4);
+	expect_heard(&c, 4);
+	assert_int_equal(its_model_live(), live);
+	leave(msi, &a, 2);
+	assert_int_equal(join(msi, &d, 4), 0); /* behind c; its record is the first again */
+	assert_int_equal(d.messages[0].data, 11);
+	assert_int_equal(join(msi, &a, 3), 0);
+	assert_int_equal(join(msi, &e, 2), 0);
+	assert_int_equal(e.messages[0].data, 15);
+	expect_heard(&b, 4);
+	leave(msi, &b, 4);
+	leave(msi, &a, 3);
+	expect_heard(&c, 4);
+	expect_heard(&d, 4);
+	expect_heard(&e, 2);
+	leave(msi, &c, 4);
+	leave(msi, &d, 4);
+	leave(msi, &e, 2);
+	check_synced();
+	assert_int_equal(its_model_mapped(), 0);
+	assert_int_equal(its_model_live(), live - 1); /* the table of events */
+	assert_int_equal(msi->usage(msi).used, 0);
+}
+
+static void events_of_one_id_run_out_and_come_back(void **state)
+{
+	struct msi_controller *msi = boot();
+	struct sharer last = {.irqs = {0}}, a;
+	unsigned int count = 0;
+
+	(void)state;
+	assert_int_equal(take(msi, 0x500, 257), -ENOSPC);
+	assert_int_equal(take(msi, 0x501, 256), 0);
+	give(msi, 0x501, 256);
+	while (join(msi, &a, 4) == 0) {
+		last = a;
+		count++;
+	}
+	assert_int_equal(count, 256 / 4);
+	assert_int_equal(join(msi, &a, 1), -ENOSPC);
+	leave(msi, &last, 4);
+	assert_int_equal(join(msi, &a, 4), 0);
+	expect_heard(&a, 4);
+	assert_int_equal(msi->usage(msi).used, 256);
+}
+
+/* An ITS that stops anywhere while one comes or goes does not disturb the other. */
+static void sharers_survive_a_stop(void **state)
+{
+	struct msi_controller *msi = boot();
+	struct sharer a, b, c;
+
+	(void)state;
+	assert_int_equal(join(msi, &a, 2), 0);
+	for (unsigned int n = 0; n < 2 * 8; n++) {
+		bool going = n & 1;
+		unsigned int live = its_model_live();
+
+		if (going)
+			assert_int_equal(join(msi, &b, 3), 0);
+		its_model.stop_at = its_model.commands + n / 2 % 4;
+		if (going)
+			leave(msi, &b, 3);
+		else
+			assert_int_equal(join(msi, &b, 3), -ETIMEDOUT);
+		assert_int_equal(join(msi, &c, 3), -ETIMEDOUT);
+		assert_int_equal(msi->usage(msi).used, 5);
+		its_model.stop_at = UINT32_MAX;
+		assert_int_equal(join(msi, &c, 3), 0);
+		expect_heard(&a, 2);
+		expect_heard(&c, 3);
+		assert_int_equal(msi->usage(msi).used, 5);
+		leave(msi, &c, 3);
+		assert_int_equal(its_model_live(), live);
+	}
+	/* The last one leaves, and is in the way of the next until the ITS goes on for good. */
+	its_model.stop_at = its_model.commands;
+	leave(msi, &a, 2);
+	its_model.stop_at = its_model.commands + 3;
+	assert_int_equal(join(msi, &c, 3), -ETIMEDOUT);
+	its_model.stop_at = UINT32_MAX;
+	assert_int_equal(join(msi, &c, 3), 0);
+	expect_heard(&c, 3);
+	assert_int_equal(msi->usage(msi).used, 3);
 }
 
 static void slots_for_devices_run_out_and_come_back(void **state)
@@ -401,6 +543,7 @@ static void every_kind_of_its_is_driven(void **state)
 		its_model.options.coherent = way / 3 & 1;
 		its_model.options.two_levels = way / 6 & 1;
 		its_model.options.by_address = way / 12 & 1;
+		its_model.options.itt_entry = way & 1 ? 16 : 8;
 		check_kind();
 	}
 }
@@ -758,6 +901,9 @@ int main(void)
 		ITS_TEST(lines_are_clean_for_their_next_owner),
 		ITS_TEST(lines_run_out_for_all_or_none),
 		ITS_TEST(bad_requests_are_refused),
+		ITS_TEST(devices_with_one_id_share_its_events),
+		ITS_TEST(events_of_one_id_run_out_and_come_back),
+		ITS_TEST(sharers_survive_a_stop),
 		ITS_TEST(slots_for_devices_run_out_and_come_back),
 		ITS_TEST(the_ring_wraps),
 		ITS_TEST(the_ring_fills_up),
