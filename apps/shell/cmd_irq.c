@@ -136,7 +136,7 @@ static int test(struct shell *sh)
 				       trial.messages);
 		if (err)
 			return sh_error(sh, err, "%s: no lines: %s", trial.msi->name,
-					sh_strerror(err));
+					err == -ENOSPC ? "all are taken" : sh_strerror(err));
 		err = try_lines(sh, &trial);
 		trial.msi->free(trial.msi, trial.device_id, TEST_VECTORS, trial.irqs);
 		if (err)

@@ -14,7 +14,7 @@
 
 struct its_model its_model;
 
-static char frames[ITS_MODEL_END] __attribute__((aligned(0x10000)));
+static char frames[ITS_MODEL_ALL] __attribute__((aligned(0x10000)));
 
 struct model_device {
 	uint32_t id;
@@ -25,19 +25,26 @@ struct model_device {
 };
 
 static struct {
-	uint32_t redist_ctlr, its_ctlr;
-	uint64_t propbaser, pendbaser, cbaser, cwriter, creadr, baser[BASERS];
-	bool collection;
-	struct model_device devices[ITS_MODEL_DEVICES];
+	uint32_t redist_ctlr;
+	unsigned int busy; /* reads until a write of it has taken effect */
+	uint64_t propbaser, pendbaser;
 	uint8_t config[ITS_MODEL_LPIS]; /* as it was last read */
 	bool pending[ITS_MODEL_LPIS];
 } m;
+
+/* An ITS; @it is the one that is concerned. */
+static struct its_state {
+	uint32_t its_ctlr;
+	uint64_t cbaser, cwriter, creadr, baser[BASERS];
+	bool collection;
+	struct model_device devices[ITS_MODEL_DEVICES];
+} state[ITS_MODEL_ITSS], *it = state;
 
 /* --- what it uses ------------------------------------------------------------------------------ */
 
 static uint64_t baser_address(unsigned int n)
 {
-	return m.baser[n] & 0x0000fffffffff000ull;
+	return it->baser[n] & 0x0000fffffffff000ull;
 }
 
 static size_t itt_bytes(unsigned int bits)
@@ -47,23 +54,34 @@ static size_t itt_bytes(unsigned int bits)
 
 static size_t baser_page(unsigned int n)
 {
-	return (size_t)4096 << 2 * (m.baser[n] >> 8 & 3);
+	return (size_t)4096 << 2 * (it->baser[n] >> 8 & 3);
 }
 
 static bool in_use_by_its(struct its_range range)
 {
-	bool used = its_overlaps(range, m.cbaser & 0x000ffffffffff000ull, 4096);
+	bool used = its_overlaps(range, it->cbaser & 0x000ffffffffff000ull, 4096);
 
 	for (unsigned int n = 0; n < BASERS; n++) {
-		size_t size = ((m.baser[n] & 0xff) + 1) * baser_page(n);
+		size_t size = ((it->baser[n] & 0xff) + 1) * baser_page(n);
 
-		used |= m.baser[n] & VALID && its_overlaps(range, baser_address(n), size);
+		used |= it->baser[n] & VALID && its_overlaps(range, baser_address(n), size);
 	}
 	for (unsigned int i = 0; i < ITS_MODEL_DEVICES; i++) {
-		used |= m.devices[i].valid &&
-			its_overlaps(range, m.devices[i].itt, itt_bytes(m.devices[i].bits));
+		used |= it->devices[i].valid &&
+			its_overlaps(range, it->devices[i].itt, itt_bytes(it->devices[i].bits));
 	}
-	return used && m.its_ctlr & 1;
+	return used && it->its_ctlr & 1;
+}
+
+static bool in_use_by_any(struct its_range range)
+{
+	struct its_state *current = it;
+	bool used = false;
+
+	for (it = state; it < state + ITS_MODEL_ITSS; it++)
+		used |= in_use_by_its(range);
+	it = current;
+	return used;
 }
 
 bool its_model_uses(struct its_range range)
@@ -71,13 +89,15 @@ bool its_model_uses(struct its_range range)
 	if (m.redist_ctlr & 1 && (its_overlaps(range, m.propbaser & 0x000ffffffffff000ull, 8192) ||
 				  its_overlaps(range, m.pendbaser & 0x000fffffffff0000ull, 2048)))
 		return true;
-	return in_use_by_its(range);
+	return in_use_by_any(range);
 }
 
 void its_model_reset(void)
 {
 	its_memory_reset();
 	memset(&m, 0, sizeof(m));
+	memset(state, 0, sizeof(state));
+	its_model_use(0);
 	memset(&its_model, 0, sizeof(its_model));
 	its_model.stop_at = UINT32_MAX;
 	its_model.options = (struct its_model_options){
@@ -90,6 +110,11 @@ void its_model_reset(void)
 		.id_bits = 16,
 		.version = 3,
 	};
+}
+
+void its_model_use(unsigned int n)
+{
+	it = &state[n];
 }
 
 char *its_model_frames(void)
@@ -136,8 +161,8 @@ static void enable_lpis(void)
 static struct model_device *device_of(uint32_t id)
 {
 	for (unsigned int i = 0; i < ITS_MODEL_DEVICES; i++) {
-		if (m.devices[i].valid && m.devices[i].id == id)
-			return &m.devices[i];
+		if (it->devices[i].valid && it->devices[i].id == id)
+			return &it->devices[i];
 	}
 	return NULL;
 }
@@ -150,11 +175,11 @@ static uint64_t target(void)
 /* That the table of devices has room for @id. */
 static void check_covered(uint32_t id)
 {
-	size_t page = baser_page(0), size = ((m.baser[0] & 0xff) + 1) * page;
+	size_t page = baser_page(0), size = ((it->baser[0] & 0xff) + 1) * page;
 	uint64_t address = baser_address(0);
 	const uint64_t *first;
 
-	if (!(m.baser[0] >> 62 & 1)) {
+	if (!(it->baser[0] >> 62 & 1)) {
 		if (((uint64_t)id + 1) * 8 > size)
 			violation("its: device %u is beyond the table", id);
 		return;
@@ -173,7 +198,7 @@ static void check_covered(uint32_t id)
 
 static void mapd(uint32_t id, const uint64_t *word)
 {
-	struct model_device *device = m.devices;
+	struct model_device *device = it->devices;
 
 	if (device_of(id)) {
 		violation("its: MAPD of device %u, which is mapped", id);
@@ -242,15 +267,18 @@ static void mapti(uint32_t id, const uint64_t *word)
 
 	if (!lpi)
 		return;
-	if (*lpi || word[2] || !m.collection || number < LPI_FIRST ||
+	if (*lpi || word[2] || !it->collection || number < LPI_FIRST ||
 	    number >= LPI_FIRST + ITS_MODEL_LPIS) {
 		violation("its: MAPTI of device %u to LPI %u, collection %llu", id, number,
 			  (unsigned long long)word[2]);
 		return;
 	}
-	for (unsigned int i = 0; i < ITS_MODEL_DEVICES; i++) {
-		for (unsigned int n = 0; m.devices[i].valid && n < ITS_MODEL_EVENTS; n++) {
-			if (m.devices[i].lpi[n] == number)
+	for (unsigned int i = 0; i < ITS_MODEL_ITSS * ITS_MODEL_DEVICES; i++) {
+		const struct model_device *any =
+			&state[i / ITS_MODEL_DEVICES].devices[i % ITS_MODEL_DEVICES];
+
+		for (unsigned int n = 0; any->valid && n < ITS_MODEL_EVENTS; n++) {
+			if (any->lpi[n] == number)
 				violation("its: LPI %u has two events", number);
 		}
 	}
@@ -283,9 +311,9 @@ static void about_collection(unsigned int command, const uint64_t *word)
 	if (command == 9) {
 		if (word[2] != (VALID | target()))
 			violation("its: MAPC of 0x%llx", (unsigned long long)word[2]);
-		m.collection = true;
+		it->collection = true;
 	} else if (command == 0xd) {
-		if (!m.collection || word[2])
+		if (!it->collection || word[2])
 			violation("its: INVALL of collection %llu", (unsigned long long)word[2]);
 		its_model.invalls++;
 		for (unsigned int i = 0; i < ITS_MODEL_LPIS; i++)
@@ -338,16 +366,17 @@ static void run(void)
 {
 	const uint64_t *word;
 
-	while (m.its_ctlr & 1 && !(m.creadr & 1) && m.creadr != m.cwriter) {
+	while (it->its_ctlr & 1 && !(it->creadr & 1) && it->creadr != it->cwriter) {
 		if (its_model.commands == its_model.stop_at) {
-			m.creadr |= !its_model.stop_silently;
+			it->creadr |= !its_model.stop_silently;
 			return;
 		}
-		word = its_see((m.cbaser & 0x000ffffffffff000ull) + m.creadr, COMMAND, "command");
+		word = its_see((it->cbaser & 0x000ffffffffff000ull) + it->creadr, COMMAND,
+			       "command");
 		if (!word)
 			return;
 		carry_out(word);
-		m.creadr = (m.creadr + COMMAND) % (QUEUE * COMMAND);
+		it->creadr = (it->creadr + COMMAND) % (QUEUE * COMMAND);
 	}
 }
 
@@ -363,11 +392,11 @@ static void write_cwriter(uint64_t value)
 	value &= ~1ull;
 	if (value >= QUEUE * COMMAND || value % COMMAND)
 		violation("its: GITS_CWRITER 0x%llx", (unsigned long long)value);
-	else if (retry && (!(m.creadr & 1) || value != m.cwriter))
+	else if (retry && (!(it->creadr & 1) || value != it->cwriter))
 		violation("its: told to try again what has not stalled, or with more commands");
-	m.cwriter = value % (QUEUE * COMMAND);
+	it->cwriter = value % (QUEUE * COMMAND);
 	if (retry)
-		m.creadr &= ~1ull;
+		it->creadr &= ~1ull;
 	its_model.retries += retry;
 	run();
 }
@@ -384,8 +413,8 @@ unsigned int its_model_mapped(void)
 	unsigned int mapped = 0;
 
 	for (unsigned int i = 0; i < ITS_MODEL_DEVICES; i++) {
-		for (unsigned int n = 0; m.devices[i].valid && n < ITS_MODEL_EVENTS; n++)
-			mapped += m.devices[i].lpi[n] != 0;
+		for (unsigned int n = 0; it->devices[i].valid && n < ITS_MODEL_EVENTS; n++)
+			mapped += it->devices[i].lpi[n] != 0;
 	}
 	return mapped;
 }
@@ -409,7 +438,7 @@ static uint64_t baser_fixed(unsigned int n)
 
 static uint64_t read_baser(unsigned int n)
 {
-	return m.baser[n] | baser_fixed(n);
+	return it->baser[n] | baser_fixed(n);
 }
 
 static void write_baser(unsigned int n, uint64_t value)
@@ -418,27 +447,27 @@ static void write_baser(unsigned int n, uint64_t value)
 
 	if (!baser_fixed(n))
 		return;
-	if (m.its_ctlr & 1)
+	if (it->its_ctlr & 1)
 		violation("its: GITS_BASER%u written while enabled", n);
 	if (!its_model.options.two_levels || n)
 		keep &= ~(1ull << 62);
 	while (!(its_model.options.page_sizes >> (value >> 8 & 3) & 1))
 		value = (value & ~(3ull << 8)) | ((value >> 8 & 3) + 1) % 3 << 8;
-	m.baser[n] = base_register(value & keep);
+	it->baser[n] = base_register(value & keep);
 	if (value & VALID && baser_address(n) & (baser_page(n) - 1) & ~its_model.options.refused)
 		violation("its: GITS_BASER%u: table not aligned", n);
 }
 
 static void check_enable(void)
 {
-	if (!(m.cbaser & VALID))
+	if (!(it->cbaser & VALID))
 		violation("its: enabled without a queue");
 	for (unsigned int n = 0; n < BASERS; n++) {
-		if (baser_fixed(n) && !(m.baser[n] & VALID))
+		if (baser_fixed(n) && !(it->baser[n] & VALID))
 			violation("its: enabled without table %u", n);
 		else if (baser_fixed(n))
-			its_check_given(baser_address(n), ((m.baser[n] & 0xff) + 1) * baser_page(n),
-					"table");
+			its_check_given(baser_address(n),
+					((it->baser[n] & 0xff) + 1) * baser_page(n), "table");
 	}
 }
 
@@ -448,16 +477,16 @@ static uint64_t its_read(uint32_t offset)
 
 	switch (offset) {
 	case 0x0:
-		return m.its_ctlr | (m.its_ctlr & 1 || options->never_quiet ? 0 : 1u << 31);
+		return it->its_ctlr | (it->its_ctlr & 1 || options->never_quiet ? 0 : 1u << 31);
 	case 0x8:
 		return (options->not_physical ? 0 : 1) | (uint64_t)(options->itt_entry - 1) << 4 |
 		       (uint64_t)(options->event_bits - 1) << 8 |
 		       (uint64_t)(options->device_bits - 1) << 13 |
 		       (uint64_t)options->by_address << 19;
 	case 0x80:
-		return m.cbaser;
+		return it->cbaser;
 	case 0x90:
-		return m.creadr;
+		return it->creadr;
 	case 0xffe8:
 		return options->version << 4;
 	default:
@@ -472,15 +501,15 @@ static void its_write(uint32_t offset, uint64_t value)
 {
 	switch (offset) {
 	case 0x0:
-		if (value & ~m.its_ctlr & 1)
+		if (value & ~it->its_ctlr & 1)
 			check_enable();
-		m.its_ctlr = value & 1;
+		it->its_ctlr = value & 1;
 		break;
 	case 0x80:
-		if (m.its_ctlr & 1)
+		if (it->its_ctlr & 1)
 			violation("its: GITS_CBASER written while enabled");
-		m.cbaser = base_register(value & ~its_model.options.refused_queue);
-		m.creadr = 0;
+		it->cbaser = base_register(value & ~its_model.options.refused_queue);
+		it->creadr = 0;
 		if (value && (value & 0xff) != QUEUE * COMMAND / 4096 - 1)
 			violation("its: a queue of %llu pages", (unsigned long long)value & 0xff);
 		break;
@@ -499,7 +528,8 @@ static uint64_t redist_read(uint32_t offset)
 {
 	switch (offset) {
 	case 0x0:
-		return m.redist_ctlr | (its_model.options.lpis_stuck ? 1 : 0);
+		m.busy -= m.busy > 0;
+		return m.redist_ctlr | (its_model.options.lpis_stuck ? 1 : 0) | (m.busy ? 8 : 0);
 	case 0x8:
 		return (its_model.options.no_plpis ? 0 : 1) | NUMBER << 8;
 	case 0x70:
@@ -516,10 +546,12 @@ static void redist_write(uint32_t offset, uint64_t value)
 {
 	switch (offset) {
 	case 0x0:
-		if (value & 1)
+		if (value & ~m.redist_ctlr & 1)
 			enable_lpis();
-		m.redist_ctlr = (uint32_t)value;
-		break;
+		else if (~value & m.redist_ctlr & 1)
+			m.busy = 5;
+		m.redist_ctlr = (uint32_t)value & 1;
+		return;
 	case 0x70:
 		m.propbaser = base_register(value & ~its_model.options.refused_properties);
 		break;
@@ -529,13 +561,27 @@ static void redist_write(uint32_t offset, uint64_t value)
 	default:
 		violation("redistributor: write of 0x%x", offset);
 	}
+	if (m.redist_ctlr & 1 || m.busy)
+		violation("redistributor: 0x%x written while it may use its tables", offset);
+}
+
+void its_model_firmware_enabled_lpis(void)
+{
+	m.redist_ctlr = 1;
+}
+
+/* The register @offset is one of this ITS; it has the number that is returned. */
+static uint32_t choose_its(uint32_t offset)
+{
+	its_model_use((offset - ITS_MODEL_ITS) / ITS_MODEL_ITS_SIZE);
+	return (offset - ITS_MODEL_ITS) % ITS_MODEL_ITS_SIZE;
 }
 
 static uint64_t read_any(uint32_t offset)
 {
 	its_model.accesses++;
 	if (offset >= ITS_MODEL_ITS)
-		return its_read(offset - ITS_MODEL_ITS);
+		return its_read(choose_its(offset));
 	if (offset >= ITS_MODEL_REDIST)
 		return redist_read(offset - ITS_MODEL_REDIST);
 	if (offset == 4)
@@ -549,7 +595,7 @@ static void write_any(uint32_t offset, uint64_t value)
 {
 	its_model.accesses++;
 	if (offset >= ITS_MODEL_ITS)
-		its_write(offset - ITS_MODEL_ITS, value);
+		its_write(choose_its(offset), value);
 	else if (offset >= ITS_MODEL_REDIST)
 		redist_write(offset - ITS_MODEL_REDIST, value);
 	else
@@ -563,7 +609,8 @@ static bool is_narrow(uint32_t offset)
 		return true;
 	if (offset < ITS_MODEL_ITS)
 		return offset - ITS_MODEL_REDIST <= 0x8;
-	return offset == ITS_MODEL_ITS || offset == ITS_MODEL_ITS + 0xffe8;
+	offset = (offset - ITS_MODEL_ITS) % ITS_MODEL_ITS_SIZE;
+	return offset == 0 || offset == 0xffe8;
 }
 
 uint32_t its_model_read32(uint32_t offset)

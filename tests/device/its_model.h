@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A GICv3 ITS and one redistributor, as far as LPIs go (ARM IHI 0069, 5 and 12), strict: whatever software may
+ * Two GICv3 ITSs and one redistributor, as far as LPIs go (ARM IHI 0069, 5 and 12), strict: whatever software may
  * not rely on is a violation. It looks at memory only as it was when it was last taken out of the caches,
  * unless it shares them, and at no configuration that it was not told of. Its translations it keeps
  * to itself; of the memory that it was given for them it checks that it is there, and stays there.
@@ -51,12 +51,20 @@ extern struct its_model its_model;
 /* A device with nothing set up, no memory, and the options of a good one: change them before use. */
 void its_model_reset(void);
 
-/* The frames: the distributor (64 KiB), the redistributor (64 KiB), the ITS (128 KiB), in this order. */
+/* The frames: the distributor (64 KiB), the redistributor (64 KiB), two ITSs (128 KiB each), in this order. */
 char *its_model_frames(void);
-#define ITS_MODEL_DIST	 0x00000u
-#define ITS_MODEL_REDIST 0x10000u
-#define ITS_MODEL_ITS	 0x20000u
-#define ITS_MODEL_END	 0x40000u
+#define ITS_MODEL_DIST	   0x00000u
+#define ITS_MODEL_REDIST   0x10000u
+#define ITS_MODEL_ITS	   0x20000u
+#define ITS_MODEL_ITS_SIZE 0x20000u
+#define ITS_MODEL_ITSS	   2u
+#define ITS_MODEL_ALL	   (ITS_MODEL_ITS + ITS_MODEL_ITSS * ITS_MODEL_ITS_SIZE)
+
+/* That functions without a register are about ITS @n, from now until a register is touched. */
+void its_model_use(unsigned int n);
+
+/* LPIs are on already, with tables that are somebody else's. */
+void its_model_firmware_enabled_lpis(void);
 
 uint32_t its_model_read32(uint32_t offset);
 uint64_t its_model_read64(uint32_t offset);

@@ -1,32 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The commands that `make debug` gives to gdb: what they say of a ring whose state is known."""
 import re
-import subprocess
-import time
 
 import pytest
 
-from machine import ROOT, TIMEOUT_S, image_path
+from debugger import run_under_gdb
 
 
 def gdb(lab, platform, boot, *commands):
-    """Starts a machine that runs the commands @boot, with gdb attached from reset on; returns what the
-    gdb @commands print."""
-    socket = lab.directory / "gdb"
-    lab.start(platform, "-S", "-gdb", f"unix:{socket},server=on,wait=off",
-              "-device", "virtio-rng-device", append=boot)
-    end = time.monotonic() + TIMEOUT_S
-    while not socket.exists():
-        assert time.monotonic() < end, "QEMU does not listen for gdb"
-        time.sleep(0.05)
-    script = [f"target remote {socket}", *commands, "kill"]
-    result = subprocess.run(
-        ["gdb-multiarch", "-nx", "-q", "-batch", image_path(platform.arch), "-x",
-         ROOT / "tests/gdb/vireo.gdb", *(word for line in script for word in ("-ex", line))],
-        cwd=lab.directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, timeout=TIMEOUT_S, check=False, text=True)
-    assert "Traceback" not in result.stdout and "Python Exception" not in result.stdout
-    return result.stdout
+    """Runs the commands @boot; returns what the gdb @commands print, the last of which ends the machine."""
+    said, _ = run_under_gdb(lab, platform, boot, *commands, "kill", devices=("-device", "virtio-rng-device"))
+    return said
 
 
 # At the second request's notification: the first has come back, the second is in flight. By the count of

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from debugger import run_under_gdb
 from machine import Platform
 
 ARCHES = ("arm", "aarch64")
@@ -89,3 +90,29 @@ def test_devices_behind_one_bridge_have_messages_each(lab, arch, gic, first):
     machine.run("irq test")
     assert usage(machine) == used
     machine.poweroff()
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+def test_a_controller_without_lines(lab, arch):
+    """31 devices with two vectors each leave two lines of a GICv2m."""
+    devices = [word for slot in range(1, 32) for word in ("-device", f"virtio-rng-pci,addr={slot:#x}")]
+    machine = lab.boot(Platform(arch, "modern", 2), "-nic", "none", *devices)
+    assert usage(machine) == {"GICv2m": (64, 62)}
+    assert machine.run("irq test") == "irq: GICv2m: no lines: all are taken\n"
+    assert usage(machine) == {"GICv2m": (64, 62)}
+    machine.run("rng 30 16")
+    machine.poweroff()
+
+
+# What the controller is told to raise is changed on the way: nothing of it arrives.
+@pytest.mark.parametrize("gic, name, function, first", [
+    (2, "GICv2m", "v2m_raise", 80), (3, "GICv3 ITS", "its_raise", 8192)])
+@pytest.mark.parametrize("arch", ARCHES)
+def test_a_message_that_does_not_come(lab, arch, gic, name, function, first):
+    said, machine = run_under_gdb(
+        lab, Platform(arch, "modern", gic), "irq test; irq; poweroff", f"break {function}", "continue",
+        "set var ((struct msi_message *)message)->data = 40", "delete", "continue")
+    text = machine.serial.rest()
+    assert f"irq: {name}: vector 3, irq {first + 3}: timed out\n" in text, said
+    assert re.search(rf"^messages {name} lines \d+ used 0 ", text, re.M)
+    assert not re.search(r"^irq \d+ irq test", text, re.M)

@@ -98,13 +98,26 @@ void log_message(enum log_level level, const char *fmt, ...)
 
 static char blob[4096];
 
-/* A tree with the GIC's node, and in it an ITS of @size bytes, or none. Returns the GIC's node. */
-static int make_tree(uint64_t size)
+static uint64_t its_address(unsigned int n)
 {
-	uint64_t at = (uintptr_t)its_model_frames() + ITS_MODEL_ITS;
+	return (uintptr_t)its_model_frames() + ITS_MODEL_ITS + n * ITS_MODEL_ITS_SIZE;
+}
+
+static void add_its(unsigned int n, uint64_t size)
+{
+	uint64_t at = its_address(n);
 	fdt32_t reg[4] = {cpu_to_fdt32((uint32_t)(at >> 32)), cpu_to_fdt32((uint32_t)at), 0,
 			  cpu_to_fdt32((uint32_t)size)};
 
+	fdt_begin_node(blob, n ? "its@40000" : "its@20000");
+	fdt_property_string(blob, "compatible", "arm,gic-v3-its");
+	fdt_property(blob, "reg", reg, sizeof(reg));
+	fdt_end_node(blob);
+}
+
+/* A tree with the GIC's node, and in it ITSs of so many bytes, where not 0. Returns the GIC's node. */
+static int make_tree(uint64_t size, uint64_t second)
+{
 	assert_int_equal(fdt_create(blob, sizeof(blob)), 0);
 	assert_int_equal(fdt_finish_reservemap(blob), 0);
 	fdt_begin_node(blob, "");
@@ -115,12 +128,10 @@ static int make_tree(uint64_t size)
 	fdt_property_u32(blob, "#address-cells", 2);
 	fdt_property_u32(blob, "#size-cells", 2);
 	fdt_property(blob, "ranges", NULL, 0);
-	if (size) {
-		fdt_begin_node(blob, "its@20000");
-		fdt_property_string(blob, "compatible", "arm,gic-v3-its");
-		fdt_property(blob, "reg", reg, sizeof(reg));
-		fdt_end_node(blob);
-	}
+	if (size)
+		add_its(0, size);
+	if (second)
+		add_its(1, second);
 	fdt_end_node(blob);
 	fdt_end_node(blob);
 	assert_int_equal(fdt_finish(blob), 0);
@@ -135,11 +146,11 @@ static struct gic_block block_at(uint32_t offset)
 	return (struct gic_block){base, (uintptr_t)base};
 }
 
-/* As at boot. The controller, or NULL where it could not be set up. */
-static struct msi_controller *boot_with(uint64_t its_size)
+/* As at boot. The first controller, or NULL where none could be set up. */
+static struct msi_controller *boot_with(uint64_t its_size, uint64_t second)
 {
 	static struct gic_block dist, redist;
-	int gic = make_tree(its_size);
+	int gic = make_tree(its_size, second);
 
 	dist = block_at(ITS_MODEL_DIST);
 	redist = block_at(ITS_MODEL_REDIST);
@@ -151,7 +162,7 @@ static struct msi_controller *boot_with(uint64_t its_size)
 
 static struct msi_controller *boot(void)
 {
-	return boot_with(0x20000);
+	return boot_with(0x20000, 0);
 }
 
 /* Nothing wrong, and nothing said that is not certain to have been done. */
@@ -643,13 +654,85 @@ static void what_cannot_be_set_up_is_said_once(void **state)
 	}
 }
 
+/* What firmware has left on is switched off, and waited for, before it gets other tables. */
+static void lpis_that_are_on_are_switched_off_first(void **state)
+{
+	struct msi_controller *msi;
+
+	(void)state;
+	its_model_firmware_enabled_lpis();
+	msi = boot();
+	assert_non_null(msi);
+	assert_int_equal(messages_logged, 0);
+	assert_int_equal(take(msi, 1, 1), 0);
+	gic_lpi_enable(irqs[0], true);
+	its_model_message(1, 0);
+	assert_int_equal(its_model.delivered[0], 1);
+	check_synced();
+}
+
+/* Each with a device of the same id: whose line is whose. */
+static void two_itss_share_lpis_and_nothing_else(void **state)
+{
+	struct msi_controller *first = boot_with(0x20000, 0x20000), *second;
+	struct sharer a, b;
+
+	(void)state;
+	second = msi_find(dt_find_path("/intc@0/its@40000"));
+	assert_non_null(second);
+	assert_ptr_not_equal(first, second);
+	assert_true(second->doorbell == its_address(1) + 0x10000);
+	assert_int_equal(join(first, &a, 2), 0);
+	assert_int_equal(join(second, &b, 2), 0);
+	assert_true(b.messages[0].address == its_address(1) + 0x10040);
+	assert_int_equal(b.messages[0].data, 0);
+	assert_int_equal(b.irqs[0], a.irqs[0] + 2);
+	assert_int_equal(first->usage(first).used, 4);
+	its_model_use(0);
+	expect_heard(&a, 2);
+	its_model_use(1);
+	expect_heard(&b, 2);
+	leave(second, &b, 2);
+	assert_false(gic_lpi_taken(b.irqs[0]));
+	assert_int_equal(first->usage(first).used, 2);
+	its_model_use(0);
+	expect_heard(&a, 2);
+	/* One that has stopped is no concern of the other. */
+	its_model.stop_at = its_model.commands;
+	assert_int_equal(join(first, &b, 2), -ETIMEDOUT);
+	its_model.stop_at = UINT32_MAX;
+	assert_int_equal(join(second, &b, 2), 0);
+	its_model_use(1);
+	expect_heard(&b, 2);
+}
+
+static void an_its_that_fails_leaves_the_other(void **state)
+{
+	struct msi_controller *msi;
+
+	(void)state;
+	for (unsigned int bad = 0; bad < 2; bad++) {
+		its_model_reset();
+		list_init(msi_controllers());
+		messages_logged = 0;
+		msi = bad ? boot_with(0x20000, 0x10000) : boot_with(0x10000, 0x20000);
+		assert_non_null(msi);
+		assert_int_equal(messages_logged, 1);
+		assert_non_null(strstr(last_message, bad ? "its@40000" : "its@20000"));
+		assert_ptr_equal(msi->node.next, msi_controllers());
+		assert_true(msi->doorbell == its_address(!bad) + 0x10000);
+		assert_int_equal(take(msi, 1, 1), 0);
+		check_synced();
+	}
+}
+
 static void a_node_that_makes_no_sense(void **state)
 {
 	(void)state;
-	assert_null(boot_with(0));
+	assert_null(boot_with(0, 0));
 	assert_int_equal(messages_logged, 0); /* no ITS is no error */
 	assert_int_equal(its_model_live() + its_model.accesses, 0);
-	assert_null(boot_with(0x10000));
+	assert_null(boot_with(0x10000, 0));
 	assert_int_equal(messages_logged, 1);
 	unmappable = true;
 	assert_null(boot());
@@ -912,6 +995,9 @@ int main(void)
 		ITS_TEST(ids_beyond_a_flat_table_are_refused),
 		ITS_TEST(gics_with_fewer_lpis),
 		ITS_TEST(what_cannot_be_set_up_is_said_once),
+		ITS_TEST(lpis_that_are_on_are_switched_off_first),
+		ITS_TEST(two_itss_share_lpis_and_nothing_else),
+		ITS_TEST(an_its_that_fails_leaves_the_other),
 		ITS_TEST(a_node_that_makes_no_sense),
 		ITS_TEST(memory_runs_out_at_boot),
 		ITS_TEST(memory_runs_out_for_a_device),
