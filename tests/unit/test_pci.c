@@ -1076,6 +1076,31 @@ static uint32_t table_word(const struct sim_function *sim, unsigned int vector, 
 	return value;
 }
 
+/* The record, or the room for the messages: nothing is taken, and the next call finds all as it was. */
+static void memory_runs_out_for_vectors(void **state)
+{
+	struct sim_function *sim = msix_disk(1, 5);
+	struct pci_function *fn;
+	int irqs[3] = {-1, -1, -1};
+
+	(void)state;
+	assert_int_equal(init_with_msi(), 0);
+	fn = find(sim);
+	pci_enable(fn, true, false, true);
+	for (unsigned int n = 1; n <= 2; n++) {
+		sim_fail_alloc = n;
+		assert_int_equal(pci_msix_enable(fn, 3, irqs), -ENOMEM);
+		assert_int_equal(sim_fail_alloc, 0);
+		assert_int_equal(irqs[0], -1);
+		assert_int_equal(msi_state.allocated, 0);
+		assert_int_equal(pci_read16(fn, msix_cap + 2), 4); /* neither on nor masked */
+	}
+	assert_int_equal(pci_msix_enable(fn, 3, irqs), 0);
+	assert_int_equal(msi_state.allocated, 3);
+	pci_msix_disable(fn);
+	assert_int_equal(msi_state.freed, 3);
+}
+
 static void vectors_are_written_and_the_rest_is_masked(void **state)
 {
 	struct sim_function *sim = msix_disk(1, 5);
@@ -1366,6 +1391,7 @@ int main(void)
 		PCI_TEST(each_host_is_told_apart),
 		PCI_TEST(memory_may_run_out_at_any_time),
 		PCI_TEST(a_host_out_of_reach_names_what_helps),
+		PCI_TEST(memory_runs_out_for_vectors),
 		PCI_TEST(vectors_are_written_and_the_rest_is_masked),
 		PCI_TEST(a_wire_is_pulled_by_those_who_may),
 		PCI_TEST(a_table_has_arrived_when_its_vectors_are_unmasked),
