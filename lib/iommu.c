@@ -184,13 +184,24 @@ struct iommu_stream *iommu_stream_of(const struct device *dev)
 	return NULL;
 }
 
-struct iommu_stream *iommu_stream_by_id(const struct iommu *iommu, uint32_t id)
+/* The first entry of a stream from number @i on, or NULL. */
+static struct iommu_stream *find_stream(const struct iommu *iommu, uint32_t id, size_t i)
 {
-	for (unsigned int i = 0; i < IOMMU_STREAMS_MAX; i++) {
+	for (; i < IOMMU_STREAMS_MAX; i++) {
 		if (streams[i].dev && streams[i].id == id && streams[i].domain->iommu == iommu)
 			return &streams[i];
 	}
 	return NULL;
+}
+
+struct iommu_stream *iommu_stream_by_id(const struct iommu *iommu, uint32_t id)
+{
+	return find_stream(iommu, id, 0);
+}
+
+struct iommu_stream *iommu_stream_next(const struct iommu_stream *stream)
+{
+	return find_stream(stream->domain->iommu, stream->id, (size_t)(stream - streams) + 1);
 }
 
 struct iommu_domain *iommu_domain_of_stream(const struct iommu *iommu, uint32_t id)

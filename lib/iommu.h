@@ -157,11 +157,12 @@ int __must_check iommu_unshare(uint64_t phys, uint64_t size);
 
 /* --- faults ---------------------------------------------------------------------------------- */
 
-/* Counts @fault, prints it with its device's name (a few a second at most) and tells the handler. In
- * interrupts, by drivers. */
+/* Counts @fault, for each device that has the stream, prints it with its device's name (a few a second at
+ * most) and tells the handler. In interrupts, by drivers. */
 void iommu_report_fault(struct iommu *iommu, const struct iommu_fault *fault);
 
-/* Called for each fault, printed or not; @dev: NULL where no device has the stream. In interrupts. */
+/* Called once for each fault, printed or not; @dev: one that has the stream, NULL where none does. In
+ * interrupts. */
 void iommu_set_fault_handler(void (*handler)(struct device *dev, const struct iommu_fault *fault));
 
 /* Whether @dev's stream has faulted since the last call (see dma_faulted()). Any context. */

@@ -48,33 +48,41 @@ static bool may_print(void)
 }
 
 static void print(const struct iommu *iommu, const struct iommu_fault *fault,
-		  const struct device *dev)
+		  const struct iommu_stream *stream)
 {
-	const char *name = dev ? dev->name : "no device of ours";
+	const char *name = stream ? stream->dev->name : "no device of ours";
+	const char *others = stream && iommu_stream_next(stream) ? " or another of its stream" : "";
 
 	if (fault->addr_valid)
-		log_error("%s: fault: stream 0x%x (%s) %s 0x%llx: %s (%s)", iommu->name,
-			  (unsigned int)fault->id, name, fault->write ? "writes" : "reads",
+		log_error("%s: fault: stream 0x%x (%s%s) %s 0x%llx: %s (%s)", iommu->name,
+			  (unsigned int)fault->id, name, others, fault->write ? "writes" : "reads",
 			  (unsigned long long)fault->addr, iommu_fault_name(fault->kind),
 			  fault->what);
 	else
-		log_error("%s: fault: stream 0x%x (%s): %s (%s)", iommu->name,
-			  (unsigned int)fault->id, name, iommu_fault_name(fault->kind),
+		log_error("%s: fault: stream 0x%x (%s%s): %s (%s)", iommu->name,
+			  (unsigned int)fault->id, name, others, iommu_fault_name(fault->kind),
 			  fault->what);
+}
+
+/* Nobody knows which of the devices that share a stream it was: so it was each of them. */
+static void count(struct iommu *iommu, uint32_t id)
+{
+	struct iommu_stream *stream;
+
+	iommu->faults++;
+	for (stream = iommu_stream_by_id(iommu, id); stream; stream = iommu_stream_next(stream))
+		stream->faults++;
 }
 
 void iommu_report_fault(struct iommu *iommu, const struct iommu_fault *fault)
 {
-	struct iommu_stream *stream = iommu_stream_by_id(iommu, fault->id);
-	struct device *dev = stream ? stream->dev : NULL;
+	const struct iommu_stream *stream = iommu_stream_by_id(iommu, fault->id);
 
-	iommu->faults++;
-	if (stream)
-		stream->faults++;
+	count(iommu, fault->id);
 	if (may_print())
-		print(iommu, fault, dev);
+		print(iommu, fault, stream);
 	if (fault_handler)
-		fault_handler(dev, fault);
+		fault_handler(stream ? stream->dev : NULL, fault);
 }
 
 void iommu_set_fault_handler(void (*handler)(struct device *dev, const struct iommu_fault *fault))

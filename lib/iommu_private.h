@@ -20,6 +20,9 @@ struct list_head *iommu_list(void);
 struct iommu_stream *iommu_stream_of(const struct device *dev);
 struct iommu_stream *iommu_stream_by_id(const struct iommu *iommu, uint32_t id);
 
+/* The next entry of the same stream, or NULL. */
+struct iommu_stream *iommu_stream_next(const struct iommu_stream *stream);
+
 /* Prepares and maps a range at its physical address. 0 or a negative errno. Thread context. */
 int iommu_map_identity(struct iommu_domain *domain, uint64_t phys, uint64_t size,
 		       unsigned int prot);

@@ -113,6 +113,28 @@ def test_stray_access(lab, platform, dma, packed, data):
     assert int(machine.lines("iommu")[1].split()[1]) > int(faults) > 0
 
 
+@pytest.mark.parametrize("dma", ("swiotlb", "iommu"))
+@pytest.mark.parametrize("arch", ("arm", "aarch64"))
+def test_stray_access_of_a_shared_stream(lab, arch, dma, data):
+    """Behind a conventional bridge all have one stream: it may have been each of them, so each has the fault."""
+    options = "disable-legacy=on,iommu_platform=on,bus=pb"
+    disks = itertools.chain.from_iterable(
+        ("-drive", f"file={lab.file(f'disk{n}.img', data)},format=raw,if=none,id=d{n}",
+         "-device", f"virtio-blk-pci,drive=d{n},addr={n + 1},{options}") for n in range(2))
+    machine = lab.boot(Platform(arch, "modern", 3), "-net", "none",
+                       "-device", "pcie-root-port,id=rp,chassis=1", "-device", "pcie-pci-bridge,id=pb,bus=rp",
+                       *disks, append=f"dma={dma}", machine_options=",iommu=smmuv3")
+    for disk in range(2):
+        text = machine.run(f"dma-stray {disk}")
+        assert re.search(rf"disk {disk} reads to 0x[0-9a-f]+: I/O error, faults [1-9]", text), text
+        assert disk or re.search(r"fault: stream 0x\w+ \(pci@\S+ or another of its stream\) writes", text)
+        # The other one hears of it when it looks next, which is with its next request.
+        assert "I/O error" in machine.run(f"blk sum {1 - disk}")
+        assert machine.run("blk sum 0") == machine.run("blk sum 1") == host.crc_line(data) + "\n"
+    streams = [line.split() for line in machine.lines("iommu") if line.startswith("stream")]
+    assert len(streams) == 2 and streams[0][1] == streams[1][1] and streams[0][-1] == streams[1][-1]
+
+
 def test_stray_access_without_an_iommu(lab, platform, data):
     """Nothing would stop it, so it is not tried."""
     machine = boot(lab, platform, data, "dma=direct")

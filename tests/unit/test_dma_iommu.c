@@ -472,6 +472,30 @@ static void devices_of_one_stream_share_a_domain(void **state)
 	sim_iommu()->confined = NULL;
 }
 
+/* Nobody knows which of them it was, so each is told, once. */
+static void a_fault_of_a_shared_stream_is_that_of_each_device(void **state)
+{
+	static struct device other = {.name = "other"}, third = {.name = "third"};
+	char byte = 0;
+
+	(void)state;
+	assert_int_equal(dma_iommu_attach(&dev, sim_iommu(), STREAM, &config), 0);
+	assert_int_equal(dma_iommu_attach(&third, sim_iommu(), STREAM + 1, &config), 0);
+	assert_int_equal(dma_iommu_attach(&other, sim_iommu(), STREAM, &config), 0);
+	expect_fault(WINDOW, true, IOMMU_FAULT_UNMAPPED); /* one call of the handler */
+	assert_true(dma_faulted(&other));
+	assert_false(dma_faulted(&other));
+	assert_true(dma_faulted(&dev));
+	assert_false(dma_faulted(&third));
+	assert_int_equal(iommu_faults_of(&dev), 1);
+	assert_int_equal(iommu_faults_of(&other), 1);
+	assert_int_equal(dma_iommu_detach(&dev), 0);
+	assert_false(sim_iommu_write(STREAM, WINDOW, &byte, 1));
+	assert_int_equal(iommu_faults_of(&other), 2);
+	assert_int_equal(dma_iommu_detach(&other), 0);
+	assert_int_equal(dma_iommu_detach(&third), 0);
+}
+
 /* A doorbell can be written in every domain, whether it or the domain was there first, and in no window. */
 static void doorbells_are_mapped_everywhere(void **state)
 {
@@ -722,6 +746,7 @@ int main(void)
 		BARE_TEST(devices_of_one_stream_share_a_domain),
 		BARE_TEST(a_disk_works_that_sees_its_buffers_alone),
 		BARE_TEST(a_bypassed_device_sees_everything),
+		BARE_TEST(a_fault_of_a_shared_stream_is_that_of_each_device),
 		BARE_TEST(doorbells_are_mapped_everywhere),
 		BARE_TEST(a_confined_device_sees_what_is_shared),
 		BARE_TEST(the_bounce_backend_is_enforced),

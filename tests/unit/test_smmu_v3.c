@@ -615,6 +615,22 @@ static void a_device_that_strays_does_not_fill_the_log(void **state)
 	fake_step = 1000;
 }
 
+/* The message names one of the devices of a stream, and says that there are more. */
+static void a_shared_stream_is_named_as_one(void **state)
+{
+	static struct device other = {.name = "other"};
+
+	(void)state;
+	assert_int_equal(dma_iommu_attach(&other, iommu, STREAM, &config), 0);
+	expect_fault(0x5000, true, IOMMU_FAULT_UNMAPPED);
+	assert_non_null(strstr(message, "stream 0x108 (device or another of its stream) writes"));
+	assert_true(dma_faulted(&other));
+	assert_true(dma_faulted(&dev));
+	assert_int_equal(dma_iommu_detach(&other), 0);
+	expect_fault(0x5000, true, IOMMU_FAULT_UNMAPPED);
+	assert_non_null(strstr(message, "stream 0x108 (device) writes"));
+}
+
 /* --- setup -------------------------------------------------------------------------------------------- */
 
 static void a_linear_stream_table_works(void **state)
@@ -756,6 +772,7 @@ int main(void)
 		SMMU_TEST(the_event_queue_wraps),
 		SMMU_TEST(events_that_are_lost_are_counted),
 		SMMU_TEST(a_device_that_strays_does_not_fill_the_log),
+		SMMU_TEST(a_shared_stream_is_named_as_one),
 		BARE_TEST(a_linear_stream_table_works),
 		BARE_TEST(other_features_are_used_or_switched_off),
 		BARE_TEST(what_is_missing_is_named),
