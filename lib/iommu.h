@@ -161,6 +161,11 @@ int __must_check iommu_unshare(uint64_t phys, uint64_t size);
  * most) and tells the handler. In interrupts, by drivers. */
 void iommu_report_fault(struct iommu *iommu, const struct iommu_fault *fault);
 
+/* The same in two steps, for a driver that takes several reports before it tells of them: a fault is counted, with
+ * IRQs masked, before anybody can see that its report was taken. */
+void iommu_count_fault(struct iommu *iommu, uint32_t id);
+void iommu_tell_fault(struct iommu *iommu, const struct iommu_fault *fault);
+
 /* Called once for each fault, printed or not; @dev: one that has the stream, NULL where none does. In
  * interrupts. */
 void iommu_set_fault_handler(void (*handler)(struct device *dev, const struct iommu_fault *fault));

@@ -65,7 +65,7 @@ static void print(const struct iommu *iommu, const struct iommu_fault *fault,
 }
 
 /* Nobody knows which of the devices that share a stream it was: so it was each of them. */
-static void count(struct iommu *iommu, uint32_t id)
+void iommu_count_fault(struct iommu *iommu, uint32_t id)
 {
 	struct iommu_stream *stream;
 
@@ -74,15 +74,20 @@ static void count(struct iommu *iommu, uint32_t id)
 		stream->faults++;
 }
 
-void iommu_report_fault(struct iommu *iommu, const struct iommu_fault *fault)
+void iommu_tell_fault(struct iommu *iommu, const struct iommu_fault *fault)
 {
 	const struct iommu_stream *stream = iommu_stream_by_id(iommu, fault->id);
 
-	count(iommu, fault->id);
 	if (may_print())
 		print(iommu, fault, stream);
 	if (fault_handler)
 		fault_handler(stream ? stream->dev : NULL, fault);
+}
+
+void iommu_report_fault(struct iommu *iommu, const struct iommu_fault *fault)
+{
+	iommu_count_fault(iommu, fault->id);
+	iommu_tell_fault(iommu, fault);
 }
 
 void iommu_set_fault_handler(void (*handler)(struct device *dev, const struct iommu_fault *fault))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Faults (VIRTIO 1.4, 5.13.6.9): the device writes a report into a buffer of the event queue. A report is
- * copied before it is judged, its buffer offered again at once, and it is handed on without the lock. A flood of
- * them is served in bounded rounds, and then goes on in a work item.
+ * copied before it is judged, its buffer offered again at once. It is counted under the lock, so that no disk misses a
+ * fault that is on its way, and told without it. A flood is served in bounded rounds, and then goes on in a work item.
  */
 #include <string.h>
 #include "drivers/virtio/virtio_iommu_private.h"
@@ -91,7 +91,7 @@ static bool decode(struct viommu *v, const struct virtio_iommu_fault *event, uns
 /* --- rounds ---------------------------------------------------------------------------------- */
 
 /* Takes up to ROUND_COUNT reports, and offers their buffers again. Returns how many of them make sense, which are
- * in @faults. Under the lock. */
+ * counted, and in @faults. Under the lock. */
 static unsigned int collect(struct viommu *v, struct iommu_fault faults[])
 {
 	struct virtio_iommu_fault *event, copy;
@@ -99,7 +99,8 @@ static unsigned int collect(struct viommu *v, struct iommu_fault faults[])
 
 	while (taken < ROUND_COUNT && (event = virtqueue_get_buf(v->event_vq, &len)) != NULL) {
 		memcpy(&copy, event, sizeof(copy));
-		count += decode(v, &copy, len, &faults[count]);
+		if (decode(v, &copy, len, &faults[count]))
+			iommu_count_fault(&v->iommu, faults[count++].id);
 		taken++;
 		if (offer(v, event))
 			break;
@@ -124,7 +125,7 @@ static bool serve_round(struct viommu *v)
 	}
 	port_unlock(&v->lock, state);
 	for (unsigned int i = 0; i < count; i++)
-		iommu_report_fault(&v->iommu, &faults[i]);
+		iommu_tell_fault(&v->iommu, &faults[i]);
 	return more;
 }
 

@@ -617,6 +617,41 @@ static void faults_are_found_without_an_interrupt(void **state)
 	}
 }
 
+static bool second_faulted;
+
+/* As a disk's interrupt would that comes while the first report is printed. */
+static void ask_for_the_second(struct device *dev, const struct iommu_fault *fault)
+{
+	if (fault_count == 0)
+		second_faulted = iommu_faulted(&devices[1]);
+	note_fault(dev, fault);
+}
+
+/* Whose report is taken can be seen to have faulted, before anything is told. */
+static void faults_are_counted_before_they_are_told(void **state)
+{
+	(void)state;
+	for (enum kind kind = SPLIT; kind < ALL_KINDS; kind++) {
+		uint64_t phys;
+
+		start_iommu(kind);
+		(void)attach_new(0, 16);
+		(void)attach_new(1, 16);
+		iommu_set_fault_handler(ask_for_the_second);
+		second_faulted = false;
+		assert_false(refdev_iommu_access(rig.dev, 1, WINDOW, true, &phys));
+		assert_false(refdev_iommu_access(rig.dev, 2, WINDOW, true, &phys));
+		refdev_pump();
+		assert_int_equal(fault_count, 2);
+		assert_true(second_faulted);
+		assert_false(iommu_faulted(&devices[1]));
+		assert_true(iommu_faulted(&devices[0]));
+		drop(0);
+		drop(1);
+		rig_end(&rig);
+	}
+}
+
 static unsigned int wanted;
 
 /* A device that has more to say whenever it was listened to. */
@@ -734,6 +769,7 @@ int main(void)
 		TEST(faults_say_who_where_and_why),
 		TEST(reports_that_make_no_sense_are_ignored),
 		TEST(faults_are_found_without_an_interrupt),
+		TEST(faults_are_counted_before_they_are_told),
 		TEST(a_flood_of_faults_is_served_in_pieces),
 		TEST(memory_that_runs_out_is_survived),
 		TEST(running_out_of_memory_in_probe_is_survived),
