@@ -232,7 +232,8 @@ int iommu_attach(struct iommu_domain *domain, uint32_t id, struct device *dev)
 	err = other ? 0 : iommu->ops->attach(iommu, id, domain);
 	if (err)
 		return err;
-	*stream = (struct iommu_stream){.dev = dev, .id = id, .domain = domain};
+	*stream = (struct iommu_stream){
+		.dev = dev, .id = id, .domain = domain, .lost_seen = iommu->faults_lost};
 	domain->streams++;
 	stream_count++;
 	return 0;

@@ -84,7 +84,7 @@ struct iommu {
 	struct iommu_domain *confined; /* of all devices that are to be confined; NULL: none yet */
 	struct iommu_domain *bypass;   /* of all devices that the user trusts; NULL: none yet */
 	unsigned long faults;	       /* reported */
-	unsigned long faults_lost;     /* that the IOMMU could not record */
+	unsigned long faults_lost;     /* times that it may have refused what it did not record */
 };
 
 /* Makes @iommu known; the driver has filled in what is its own. Once. */
@@ -170,7 +170,8 @@ void iommu_tell_fault(struct iommu *iommu, const struct iommu_fault *fault);
  * interrupts. */
 void iommu_set_fault_handler(void (*handler)(struct device *dev, const struct iommu_fault *fault));
 
-/* Whether @dev's stream has faulted since the last call (see dma_faulted()). Any context. */
+/* Whether @dev's stream has faulted since the last call (see dma_faulted()), or the IOMMU has lost a fault that may
+ * have been its. Any context. */
 bool iommu_faulted(struct device *dev);
 
 /* Faults of @dev's stream so far. */

@@ -108,8 +108,10 @@ bool iommu_faulted(struct device *dev)
 	state = irq_save();
 	if (iommu->ops->poll)
 		iommu->ops->poll(stream->domain->iommu);
-	faulted = stream->faults != stream->faults_seen;
+	/* A fault that was not recorded may have been anybody's. */
+	faulted = stream->faults != stream->faults_seen || iommu->faults_lost != stream->lost_seen;
 	stream->faults_seen = stream->faults;
+	stream->lost_seen = iommu->faults_lost;
 	irq_restore(state);
 	return faulted;
 }

@@ -11,7 +11,8 @@ struct iommu_stream {
 	struct device *dev; /* NULL: a free entry */
 	uint32_t id;
 	struct iommu_domain *domain;
-	unsigned long faults, faults_seen; /* seen: by iommu_faulted() */
+	unsigned long faults;
+	unsigned long faults_seen, lost_seen; /* by iommu_faulted(); lost: of the IOMMU's */
 };
 
 struct list_head *iommu_list(void);

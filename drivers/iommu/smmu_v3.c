@@ -52,7 +52,7 @@ static int write_cr0(const struct smmu *smmu, uint32_t value)
 
 /* Off, and with nothing passing while it is. One that cannot do the latter lets all pass, as it did
  * before we came, until it is on. */
-static int quiesce(const struct smmu *smmu)
+static int quiesce(struct smmu *smmu)
 {
 	int err = smmu_wait(smmu, SMMU_GBPA, GBPA_UPDATE, 0);
 
@@ -68,7 +68,8 @@ static int quiesce(const struct smmu *smmu)
 		return err;
 	err = write_cr0(smmu, 0);
 	/* Errors of whoever was here before. */
-	smmu_write(smmu, SMMU_GERRORN, smmu_read(smmu, SMMU_GERROR));
+	smmu->gerrorn = smmu_read(smmu, SMMU_GERROR);
+	smmu_write(smmu, SMMU_GERRORN, smmu->gerrorn);
 	return err;
 }
 

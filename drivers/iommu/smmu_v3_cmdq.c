@@ -78,7 +78,7 @@ static void replace_refused(struct smmu *smmu)
 uint32_t smmu_serve_errors(struct smmu *smmu)
 {
 	const uint32_t gerror = smmu_read(smmu, SMMU_GERROR);
-	const uint32_t active = gerror ^ smmu_read(smmu, SMMU_GERRORN);
+	const uint32_t active = gerror ^ smmu->gerrorn;
 
 	if (!active)
 		return 0;
@@ -90,6 +90,7 @@ uint32_t smmu_serve_errors(struct smmu *smmu)
 		smmu->broken = true;
 		log_error("%s: it has failed (service failure mode)", smmu->iommu.name);
 	}
+	smmu->gerrorn = gerror;
 	smmu_write(smmu, SMMU_GERRORN, gerror);
 	return active;
 }

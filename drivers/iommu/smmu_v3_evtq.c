@@ -109,6 +109,7 @@ void smmu_poll(struct iommu *iommu)
 	struct smmu *smmu = to_smmu(iommu);
 	const uint32_t prod = smmu_read(smmu, SMMU_EVENTQ_PROD);
 
+	smmu_serve_errors(smmu); /* one of which is an event that could not be written */
 	if (prod != (smmu->evtq.cons | (smmu->evtq.prod & EVENTQ_OVERFLOW)) && drain(smmu))
 		work_schedule(&smmu->drain);
 }

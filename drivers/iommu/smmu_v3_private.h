@@ -28,6 +28,7 @@ struct smmu {
 	char name[40], setup[136];
 	char *base;
 	uint32_t idr0, idr1, idr5;
+	uint32_t gerrorn; /* global errors that were acknowledged, as its register has them */
 	struct smmu_queue cmdq, evtq;
 	bool broken;			/* does not answer: it was said once */
 	unsigned long cmdq_errors;	/* commands that it refused */

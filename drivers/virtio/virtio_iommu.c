@@ -244,6 +244,7 @@ static void go_on(struct viommu *v)
 	unsigned long state = port_lock(&v->lock);
 
 	v->error = 0;
+	v->iommu.faults_lost++; /* what was refused meanwhile was not reported */
 	port_unlock(&v->lock, state);
 }
 

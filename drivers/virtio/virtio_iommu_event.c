@@ -25,6 +25,8 @@ int viommu_offer_events(struct viommu *v)
 	const unsigned int n = MIN(virtqueue_get_vring_size(v->event_vq), VIOMMU_EVENTS);
 	int err = 0;
 
+	v->event_buffers = n;
+	v->event_run = 0;
 	for (unsigned int i = 0; i < n && !err; i++)
 		err = offer(v, &v->shared->events[i]);
 	if (!err)
@@ -90,6 +92,20 @@ static bool decode(struct viommu *v, const struct virtio_iommu_fault *event, uns
 
 /* --- rounds ---------------------------------------------------------------------------------- */
 
+/* The next report, or NULL. A device without a buffer drops its report: then as many as there are buffers come
+ * one after the other, and a fault may have been lost. Under the lock. */
+static struct virtio_iommu_fault *next_event(struct viommu *v, unsigned int *len)
+{
+	struct virtio_iommu_fault *event = virtqueue_get_buf(v->event_vq, len);
+
+	v->event_run = event ? v->event_run + 1 : 0;
+	if (v->event_run == v->event_buffers) {
+		v->event_run = 0;
+		v->iommu.faults_lost++;
+	}
+	return event;
+}
+
 /* Takes up to ROUND_COUNT reports, and offers their buffers again. Returns how many of them make sense, which are
  * counted, and in @faults. Under the lock. */
 static unsigned int collect(struct viommu *v, struct iommu_fault faults[])
@@ -97,7 +113,7 @@ static unsigned int collect(struct viommu *v, struct iommu_fault faults[])
 	struct virtio_iommu_fault *event, copy;
 	unsigned int len, taken = 0, count = 0;
 
-	while (taken < ROUND_COUNT && (event = virtqueue_get_buf(v->event_vq, &len)) != NULL) {
+	while (taken < ROUND_COUNT && (event = next_event(v, &len)) != NULL) {
 		memcpy(&copy, event, sizeof(copy));
 		if (decode(v, &copy, len, &faults[count]))
 			iommu_count_fault(&v->iommu, faults[count++].id);
@@ -144,9 +160,14 @@ void viommu_serve_events(struct virtqueue *vq)
 	serve(vq->priv);
 }
 
+/* While it is reset or given up it refuses everything, and reports nothing. */
 void viommu_poll_events(struct iommu *iommu)
 {
-	serve(container_of(iommu, struct viommu, iommu));
+	struct viommu *v = container_of(iommu, struct viommu, iommu);
+
+	serve(v);
+	if (v->error)
+		iommu->faults_lost++;
 }
 
 void viommu_event_work(struct work *work)

@@ -97,7 +97,9 @@ struct viommu {
 	struct viommu_region regions[VIOMMU_REGIONS];
 	unsigned int region_count;
 	unsigned long requests, refused, events_ignored;
-	struct work work; /* events that an interrupt left over */
+	unsigned int event_buffers,
+		event_run; /* run: taken since the event queue was last found empty */
+	struct work work;  /* events that an interrupt left over */
 };
 
 /* --- virtio_iommu.c ---------------------------------------------------------------------------- */

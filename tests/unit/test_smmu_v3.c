@@ -594,6 +594,35 @@ static void events_that_are_lost_are_counted(void **state)
 	expect_fault(0x2000, false, IOMMU_FAULT_UNMAPPED);
 }
 
+/* One device's faults fill the queue: the other one's is not recorded, but it is not believed either. */
+static void a_lost_event_may_have_been_anybodys(void **state)
+{
+	static struct device other = {.name = "other"}, late = {.name = "late"};
+
+	(void)state;
+	assert_int_equal(dma_iommu_attach(&other, iommu, STREAM + 1, &config), 0);
+	for (unsigned int abort = 0; abort < 2; abort++) {
+		ref->abort_full = abort;
+		for (unsigned int i = 0; i < 128; i++)
+			assert_null(reads(0x1000));
+		assert_false(iommu_faulted(&other)); /* full, but that was all */
+		for (unsigned int i = 0; i < 128; i++)
+			assert_null(reads(0x1000));
+		assert_null(refsmmu_access(ref, STREAM + 1, WINDOW, true));
+		assert_int_equal(iommu_faults_of(&other), 0);
+		assert_true(iommu_faulted(&other));
+		assert_false(iommu_faulted(&other));
+		assert_true(iommu_faulted(&dev));
+		assert_false(iommu_faulted(&dev));
+		assert_int_equal(iommu->faults_lost, abort + 1);
+		take_interrupt();
+	}
+	assert_int_equal(dma_iommu_attach(&late, iommu, STREAM + 2, &config), 0);
+	assert_false(iommu_faulted(&late));
+	assert_int_equal(dma_iommu_detach(&late), 0);
+	assert_int_equal(dma_iommu_detach(&other), 0);
+}
+
 /* Thousands of faults make some lines a second. */
 static void a_device_that_strays_does_not_fill_the_log(void **state)
 {
@@ -771,6 +800,7 @@ int main(void)
 		LOST_TEST(a_queue_that_cannot_be_read_is_the_end),
 		SMMU_TEST(the_event_queue_wraps),
 		SMMU_TEST(events_that_are_lost_are_counted),
+		SMMU_TEST(a_lost_event_may_have_been_anybodys),
 		SMMU_TEST(a_device_that_strays_does_not_fill_the_log),
 		SMMU_TEST(a_shared_stream_is_named_as_one),
 		BARE_TEST(a_linear_stream_table_works),

@@ -652,6 +652,37 @@ static void faults_are_counted_before_they_are_told(void **state)
 	}
 }
 
+/* One device's faults take all buffers: the report of the other one's is dropped, but it is not believed either. */
+static void a_report_without_a_buffer_may_have_been_anybodys(void **state)
+{
+	(void)state;
+	for (enum kind kind = SPLIT; kind < ALL_KINDS; kind++) {
+		uint64_t phys;
+
+		start_iommu(kind);
+		(void)attach_new(0, 16);
+		(void)attach_new(1, 16);
+		for (unsigned int faults = 63; faults <= 64; faults++) {
+			for (unsigned int i = 0; i < faults; i++)
+				(void)refdev_iommu_access(rig.dev, 1, WINDOW, true, &phys);
+			assert_int_equal(ref->events_lost, 0);
+			if (faults == 64) {
+				(void)refdev_iommu_access(rig.dev, 2, WINDOW, true, &phys);
+				assert_int_equal(ref->events_lost, 1);
+			}
+			assert_int_equal(iommu_faulted(&devices[1]), faults == 64);
+			assert_false(iommu_faulted(&devices[1]));
+			assert_true(iommu_faulted(&devices[0]));
+			refdev_pump();
+		}
+		assert_int_equal(iommu->faults_lost, 1);
+		assert_int_equal(iommu_faults_of(&devices[1]), 0);
+		drop(0);
+		drop(1);
+		rig_end(&rig);
+	}
+}
+
 static unsigned int wanted;
 
 /* A device that has more to say whenever it was listened to. */
@@ -770,6 +801,7 @@ int main(void)
 		TEST(reports_that_make_no_sense_are_ignored),
 		TEST(faults_are_found_without_an_interrupt),
 		TEST(faults_are_counted_before_they_are_told),
+		TEST(a_report_without_a_buffer_may_have_been_anybodys),
 		TEST(a_flood_of_faults_is_served_in_pieces),
 		TEST(memory_that_runs_out_is_survived),
 		TEST(running_out_of_memory_in_probe_is_survived),

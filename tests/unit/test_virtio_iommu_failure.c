@@ -296,6 +296,25 @@ static void a_reset_device_gets_everything_again(void **state)
 	}
 }
 
+/* While it is reset it refuses everything, and cannot say so: no answer of a device behind it is believed. */
+static void what_ends_during_a_reset_is_not_believed(void **state)
+{
+	(void)state;
+	start_iommu(SPLIT);
+	(void)attach_new(0, 4);
+	assert_false(iommu_faulted(&devices[0]));
+	virtio_needs_recovery(rig.vdev, -EIO);
+	rig.vdev->driver->freeze(rig.vdev);
+	assert_true(iommu_faulted(&devices[0]));
+	assert_true(iommu_faulted(&devices[0]));
+	run_machine();
+	assert_recovered(1);
+	assert_true(iommu_faulted(&devices[0])); /* what was refused since */
+	assert_false(iommu_faulted(&devices[0]));
+	drop(0);
+	rig_end(&rig);
+}
+
 /* With all buffers of the event queue in flight, and each offered again at once, every id in range may be true. And in a
  * packed ring what is written a place too far is not seen. */
 static bool shows_in_events(enum refdev_lie lie, enum kind kind)
@@ -490,6 +509,7 @@ int main(void)
 		TEST(properties_may_end_anywhere),
 		TEST(silence_ends_each_request_and_then_the_device_recovers),
 		TEST(a_reset_device_gets_everything_again),
+		TEST(what_ends_during_a_reset_is_not_believed),
 		TEST(a_queue_that_lies_is_made_anew),
 		TEST(a_device_that_is_given_up_lets_nobody_through),
 		TEST(of_a_stuck_device_nothing_is_given_back),
