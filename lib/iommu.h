@@ -41,7 +41,8 @@ struct iommu_ops {
 	struct iommu_domain *(*domain_alloc)(struct iommu *iommu);
 	void (*domain_free)(struct iommu_domain *domain);
 	/* Sends stream @id through @domain (past all tables, where @domain->bypass), or, where that is NULL, nowhere. 0, -ERANGE (no such stream),
-	 * -ENOMEM, -ETIMEDOUT (the IOMMU does not answer: the stream may be in either state). */
+	 * -ENOMEM, -EIO (refused: it does not go through @domain), -ETIMEDOUT (the IOMMU does not answer: the stream may
+	 * be in either state). Where @domain is NULL any error leaves it in either. */
 	int (*attach)(struct iommu *iommu, uint32_t id, struct iommu_domain *domain);
 	/* Provides for all of a range what map() may need. 0 or -ENOMEM. NULL: nothing is needed. */
 	int (*prepare)(struct iommu_domain *domain, uint64_t iova, uint64_t size);

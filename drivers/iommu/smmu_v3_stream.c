@@ -84,6 +84,17 @@ static int clear(struct smmu *smmu, __le64 *entry, uint32_t id)
 	return update(smmu, id);
 }
 
+/* Lets the stream through the new entry. Where the SMMU refuses a command it may have read the entry, which then leads
+ * to what its owner frees: it has to be seen to go again. */
+static int open_entry(struct smmu *smmu, __le64 *entry, uint32_t id, uint64_t word)
+{
+	int err;
+
+	smmu_write_entry(entry, word);
+	err = update(smmu, id);
+	return err && clear(smmu, entry, id) ? -ETIMEDOUT : err;
+}
+
 /* The words of an entry for @domain, of which the first makes it valid. */
 static void make_words(const struct smmu *smmu, struct iommu_domain *domain, uint64_t words[2])
 {
@@ -119,8 +130,7 @@ int smmu_attach(struct iommu *iommu, uint32_t id, struct iommu_domain *domain)
 	for (unsigned int i = 2; i < STE_WORDS; i++)
 		entry[i] = 0;
 	dma_wmb(); /* the rest before the word that makes it valid */
-	smmu_write_entry(entry, words[0]);
-	return update(smmu, id);
+	return open_entry(smmu, entry, id, words[0]);
 }
 
 /* --- setup ------------------------------------------------------------------------------------------- */

@@ -24,7 +24,8 @@ struct refsmmu {
 	bool slow;		/* one command each time that somebody looks */
 	bool abort_full;	/* an event that finds no room is a global error, not an overflow */
 	unsigned int refuse_in; /* the nth command from now is illegal; 0: none */
-	unsigned int cerror;	/* and this is its code */
+	unsigned int refuse_again_in; /* and the nth from then */
+	unsigned int cerror;	      /* and this is its code */
 	void (*raise)(struct refsmmu *smmu, bool gerror);
 
 	/* Registers. */

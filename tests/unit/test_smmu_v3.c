@@ -542,6 +542,30 @@ static void a_refused_command_is_an_error_and_not_the_end(void **state)
 	assert_int_equal(dma_iommu_detach(&dev), 0);
 }
 
+/* It may have read the entry by then, so nothing is freed before it is seen to have forgotten it. */
+static void a_refused_attach_leaves_nothing(void **state)
+{
+	static struct device other = {.name = "other"};
+
+	(void)state;
+	/* Which leads to the domain (CFGI_STE, CFGI_CD), and the CMD_SYNC. */
+	for (unsigned int nth = 1; nth <= 3; nth++) {
+		ref->refuse_in = nth;
+		assert_int_equal(dma_iommu_attach(&other, iommu, STREAM + 1, &config), -EIO);
+		assert_null(refsmmu_access(ref, STREAM + 1, BELL, true));
+		take_interrupt();
+		assert_int_equal(told_fault.kind, IOMMU_FAULT_STREAM);
+		assert_int_equal(dma_iommu_attach(&other, iommu, STREAM + 1, &config), 0);
+		assert_non_null(refsmmu_access(ref, STREAM + 1, BELL, true));
+		assert_int_equal(dma_iommu_detach(&other), 0);
+	}
+	/* What takes it back is refused too. */
+	ref->refuse_in = 1;
+	ref->refuse_again_in = 4;
+	assert_int_equal(dma_iommu_attach(&other, iommu, STREAM + 1, &config), -ETIMEDOUT);
+	assert_int_equal(dma_iommu_detach(&dev), 0);
+}
+
 /* It cannot even read its queue: that is the end. */
 static void a_queue_that_cannot_be_read_is_the_end(void **state)
 {
@@ -797,6 +821,7 @@ int main(void)
 		SMMU_TEST(the_command_queue_wraps),
 		LOST_TEST(an_smmu_that_stands_still_is_given_up),
 		LOST_TEST(a_refused_command_is_an_error_and_not_the_end),
+		LOST_TEST(a_refused_attach_leaves_nothing),
 		LOST_TEST(a_queue_that_cannot_be_read_is_the_end),
 		SMMU_TEST(the_event_queue_wraps),
 		SMMU_TEST(events_that_are_lost_are_counted),
