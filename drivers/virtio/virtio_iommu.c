@@ -381,7 +381,8 @@ int virtio_iommu_admit(struct virtio_device *vdev, uint32_t id)
 		v->own = domain;
 		return 0;
 	}
-	iommu_domain_free(domain);
+	if (err != -ETIMEDOUT)
+		iommu_domain_free(domain);
 	return err == -ERANGE ? 0 : err;
 }
 

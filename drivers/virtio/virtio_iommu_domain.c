@@ -401,9 +401,8 @@ static int join(struct viommu *v, uint32_t id, struct viommu_domain *d)
 		return err;
 	if (translates(d))
 		err = tell(v, d);
-	if (err)
-		(void)leave(v, id);
-	return err;
+	/* An endpoint that stays would go wherever the domain's id leads next. */
+	return err && leave(v, id) ? -ETIMEDOUT : err;
 }
 
 static int viommu_attach(struct iommu *iommu, uint32_t id, struct iommu_domain *domain)

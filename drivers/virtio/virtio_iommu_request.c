@@ -129,6 +129,8 @@ int viommu_attach_request(struct viommu *v, const struct viommu_domain *d, uint3
 		.flags = cpu_to_le32(d->domain.bypass ? VIRTIO_IOMMU_ATTACH_F_BYPASS : 0),
 	};
 
+	if (v->error) /* there may be no device any more */
+		return v->error;
 	if (d->domain.bypass && !virtio_has_feature(v->vdev, VIRTIO_IOMMU_F_BYPASS_CONFIG))
 		return -EOPNOTSUPP;
 	return ask(v, "ATTACH", &request, sizeof(request), 0);

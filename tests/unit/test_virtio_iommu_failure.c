@@ -112,6 +112,25 @@ static void a_domain_that_cannot_be_told_takes_no_endpoint(void **state)
 	rig_end(&rig);
 }
 
+/* The undoing is refused too: the domain has to stay, for nobody else may have its id. */
+static void a_domain_that_an_endpoint_cannot_leave_stays(void **state)
+{
+	struct iommu_domain *domain;
+
+	(void)state;
+	start_iommu(SPLIT);
+	domain = new_domain(16);
+	for (unsigned int i = 0; i < 4; i++)
+		assert_int_equal(iommu_map(domain, WINDOW + PAGES(2 * i), 0, PAGES(1), RW), 0);
+	refuse(0, 8); /* PROBE, ATTACH and one MAP pass */
+	ref->fail_count = 2;
+	ref->fail_after = 3;
+	assert_int_equal(iommu_attach(domain, 1, &devices[0]), -ETIMEDOUT);
+	assert_true(ref->domains[0].exists);
+	iommu_domain_free(domain);
+	rig_end(&rig);
+}
+
 /* 5.13.6.7.1#4 */
 static void properties_that_are_malformed_stop_the_attach(void **state)
 {
@@ -497,6 +516,44 @@ static void an_iommu_that_is_removed_too_early_stays_until_its_domains_go(void *
 	assert_int_equal(port_host_live(), 0);
 }
 
+/* Nothing is asked of it, not even what it could do. */
+static void an_iommu_that_was_removed_is_not_looked_at(void **state)
+{
+	struct refdev *dev = refdev_iommu_new(
+		BIT_ULL(REF_IOMMU_F_BYPASS_CONFIG) | BIT_ULL(REF_IOMMU_F_PROBE), 8);
+	struct iommu_domain *domain;
+
+	(void)state;
+	start_iommu_of(dev, SPLIT);
+	assert_int_equal(iommu_bypass(iommu, 1, &devices[0]), -EOPNOTSUPP);
+	domain = attach_new(1, 4);
+	rig_end(&rig);
+	assert_int_equal(iommu_bypass(iommu, 1, &devices[0]), -ENODEV);
+	iommu_domain_free(iommu->bypass);
+	assert_ptr_equal(iommu_detach(&devices[1]), domain);
+	iommu_domain_free(domain);
+	assert_int_equal(port_host_live(), 0);
+}
+
+/* As above, with the domain that it is in itself. */
+static void an_iommu_that_cannot_leave_keeps_its_own_domain(void **state)
+{
+	struct virtio_iommu_stats stats;
+
+	(void)state;
+	assert_int_equal(iommu_add_doorbell(PAGES(0x4000), 4), 0);
+	start_iommu(SPLIT);
+	refuse(0, 8); /* PROBE and ATTACH pass */
+	ref->fail_count = 2;
+	ref->fail_after = 2;
+	assert_int_equal(virtio_iommu_admit(rig.vdev, 8), -ETIMEDOUT);
+	assert_true(ref->domains[0].exists);
+	assert_true(virtio_iommu_get_stats(rig.vdev, &stats));
+	assert_int_equal(stats.domains, 1);
+	iommu_domain_free(container_of(iommu->domains.next, struct iommu_domain, node));
+	rig_end(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -504,6 +561,7 @@ int main(void)
 		TEST(what_is_reserved_in_an_answer_is_not_looked_at),
 		TEST(an_endpoint_that_cannot_leave_keeps_its_domain),
 		TEST(a_domain_that_cannot_be_told_takes_no_endpoint),
+		TEST(a_domain_that_an_endpoint_cannot_leave_stays),
 		TEST(properties_that_are_malformed_stop_the_attach),
 		TEST(regions_without_end_stop_the_attach),
 		TEST(properties_may_end_anywhere),
@@ -516,6 +574,8 @@ int main(void)
 		TEST(a_device_that_comes_back_another_is_given_up),
 		TEST(bypass_stays_closed),
 		TEST(an_iommu_that_is_removed_too_early_stays_until_its_domains_go),
+		TEST(an_iommu_that_was_removed_is_not_looked_at),
+		TEST(an_iommu_that_cannot_leave_keeps_its_own_domain), /* the last: doorbells stay */
 	};
 
 	return cmocka_run_group_tests_name("virtio_iommu_failure", tests, iommu_rig_init, NULL);
