@@ -77,7 +77,7 @@ static void set_state(struct dma_iommu *dma, uint32_t first, uint32_t pages,
 static void lost(struct dma_iommu *dma, const struct iommu_buffer *buffer, int err)
 {
 	dma->stats.lost++;
-	log_error("%s: %lu bytes at 0x%llx cannot be unmapped (%d): a device may reach them still",
+	log_error("%s: %lu bytes at 0x%llx may be mapped for ever (%d): a device may reach them",
 		  dma->domain->iommu->name, (unsigned long)buffer->size,
 		  (unsigned long long)address_of(dma, buffer), err);
 }
@@ -124,7 +124,7 @@ static void count(struct dma_iommu *dma, unsigned long *counter)
 }
 
 /* Fills in @buffer, which is the window's page at @iova, and maps it. 0 or a negative errno, with the
- * addresses free again. */
+ * addresses free again; -ETIMEDOUT: they are lost, as the device may reach the buffer. */
 static int map_at(struct dma_iommu *dma, uint64_t iova, const struct iommu_layout *layout,
 		  struct iommu_buffer *buffer)
 {
@@ -142,24 +142,25 @@ static int map_at(struct dma_iommu *dma, uint64_t iova, const struct iommu_layou
 	err = map_pages(dma, buffer, layout, iova, &done);
 	if (!err)
 		return 0;
-	if (done && iommu_unmap(dma->domain, iova, done)) {
+	if ((done && iommu_unmap(dma->domain, iova, done)) || err == -ETIMEDOUT) {
 		set_state(dma, buffer->first, layout->pages, BUFFER_LOST);
 		lost(dma, buffer, err);
-		return err;
+		return -ETIMEDOUT;
 	}
 	dma_iommu_bounce_give(dma, buffer);
 	iova_free(&dma->iovas, iova, layout->pages);
 	return err;
 }
 
-/* Maps @size bytes at @ptr. Returns the device's address, or DMA_MAPPING_ERROR. */
-static dma_addr_t map_buffer(struct device *dev, void *ptr, size_t size,
-			     enum dma_data_direction dir, enum buffer_state state)
+/* Maps @size bytes at @ptr: 0 with the device's address in *@addr, or as map_at(). */
+static int map_buffer(struct device *dev, void *ptr, size_t size, enum dma_data_direction dir,
+		      enum buffer_state state, dma_addr_t *addr)
 {
 	struct dma_iommu *dma = dev->dma_priv;
 	struct iommu_layout layout;
 	struct iommu_buffer *buffer;
 	uint64_t iova = 0;
+	int err;
 
 	if (size <= (uint64_t)dma->iovas.pages << PAGE_SHIFT) { /* and no overflow */
 		layout = dma_iommu_layout(ptr, size);
@@ -167,7 +168,7 @@ static dma_addr_t map_buffer(struct device *dev, void *ptr, size_t size,
 	}
 	if (!iova) {
 		count(dma, &dma->stats.exhausted);
-		return DMA_MAPPING_ERROR;
+		return -ENOSPC;
 	}
 	buffer = &dma->buffers[page_of(dma, iova)];
 	buffer->cpu = ptr;
@@ -175,13 +176,15 @@ static dma_addr_t map_buffer(struct device *dev, void *ptr, size_t size,
 	buffer->first = (uint16_t)page_of(dma, iova);
 	buffer->offset = (uint16_t)layout.offset;
 	buffer->dir = (uint8_t)dir;
-	if (map_at(dma, iova, &layout, buffer)) {
+	err = map_at(dma, iova, &layout, buffer);
+	if (err) {
 		count(dma, &dma->stats.exhausted);
-		return DMA_MAPPING_ERROR;
+		return err;
 	}
 	set_state(dma, buffer->first, layout.pages, state);
 	count(dma, &dma->stats.maps);
-	return address_of(dma, buffer);
+	*addr = address_of(dma, buffer);
+	return 0;
 }
 
 /* Unmaps a mapping, hands its data over where the device may have written some, and forgets it. 0, or an
@@ -211,7 +214,9 @@ static int unmap_buffer(struct dma_iommu *dma, struct iommu_buffer *buffer, size
 static dma_addr_t iommu_dma_map(struct device *dev, void *ptr, size_t size,
 				enum dma_data_direction dir)
 {
-	return map_buffer(dev, ptr, size, dir, BUFFER_MAPPED);
+	dma_addr_t addr;
+
+	return map_buffer(dev, ptr, size, dir, BUFFER_MAPPED, &addr) ? DMA_MAPPING_ERROR : addr;
 }
 
 /* The mapping of @kind that begins at @addr, or NULL. */
@@ -272,6 +277,7 @@ static void *iommu_dma_alloc(struct device *dev, size_t size, dma_addr_t *handle
 {
 	const size_t bytes = ALIGN_UP(size, PAGE_SIZE);
 	void *ptr;
+	int err;
 
 	/* The heap is no place for an interrupt handler. */
 	if (gfp == GFP_ATOMIC)
@@ -279,10 +285,12 @@ static void *iommu_dma_alloc(struct device *dev, size_t size, dma_addr_t *handle
 	ptr = alloc_pages_exact(bytes);
 	if (!ptr)
 		return NULL;
-	*handle = map_buffer(dev, ptr, bytes, DMA_BIDIRECTIONAL, BUFFER_COHERENT);
-	if (*handle != DMA_MAPPING_ERROR)
+	err = map_buffer(dev, ptr, bytes, DMA_BIDIRECTIONAL, BUFFER_COHERENT, handle);
+	if (!err)
 		return ptr;
-	free_pages_exact(ptr, bytes);
+	/* Pages that the device may reach are nobody's. */
+	if (err != -ETIMEDOUT)
+		free_pages_exact(ptr, bytes);
 	return NULL;
 }
 

@@ -24,11 +24,13 @@ struct dma_iommu_config {
 };
 
 struct dma_iommu_stats {
-	unsigned long maps;	 /* buffers */
-	unsigned long bounced;	 /* partial pages */
-	unsigned long exhausted; /* no addresses, or no pages to bounce through */
-	unsigned long mistakes;	 /* calls for what is not mapped so: our own fault */
-	unsigned long lost; /* buffers that could not be unmapped: their addresses stay taken */
+	unsigned long maps;    /* buffers */
+	unsigned long bounced; /* partial pages */
+	unsigned long
+		exhausted; /* not mapped: no addresses, no pages to bounce through, or the IOMMU refused */
+	unsigned long mistakes; /* calls for what is not mapped so: our own fault */
+	unsigned long
+		lost; /* buffers of which the IOMMU did not say that they are unmapped: their addresses stay taken */
 	uint32_t used_pages, used_bounce_pages; /* now */
 };
 

@@ -46,8 +46,9 @@ struct iommu_ops {
 	int (*attach)(struct iommu *iommu, uint32_t id, struct iommu_domain *domain);
 	/* Provides for all of a range what map() may need. 0 or -ENOMEM. NULL: nothing is needed. */
 	int (*prepare)(struct iommu_domain *domain, uint64_t iova, uint64_t size);
-	/* Maps a range of which nothing is mapped; @prot: IOMMU_*. When it returns devices can use it. 0 or a
-	 * negative errno with nothing mapped; -ENOMEM where it was not prepared. */
+	/* Maps a range of which nothing is mapped; @prot: IOMMU_*. When it returns devices can use it. 0,
+	 * -ETIMEDOUT (the IOMMU does not answer: it may be mapped, or come to be), or another negative errno with
+	 * nothing mapped; -ENOMEM where it was not prepared. */
 	int (*map)(struct iommu_domain *domain, uint64_t iova, uint64_t phys, uint64_t size,
 		   unsigned int prot);
 	/* Unmaps whole ranges that were mapped. When it returns 0 no device reaches them any more, by any

@@ -110,7 +110,8 @@ void viommu_put(struct viommu *v);
 /* --- virtio_iommu_request.c: under the lock -------------------------------------------------- */
 
 /* 0; the device's word as a negative errno, -ERANGE standing for an endpoint or a domain that it does
- * not know; -ETIMEDOUT: it does not answer, and is to recover. */
+ * not know; -ETIMEDOUT: without an answer, so it may have been carried out; -EIO or -ENODEV: not sent, as the device
+ * is to recover, or gone. */
 /* -EOPNOTSUPP: the domain is a bypass, and the device has none. */
 int viommu_attach_request(struct viommu *v, const struct viommu_domain *d, uint32_t endpoint);
 int viommu_detach_request(struct viommu *v, uint32_t domain, uint32_t endpoint);

@@ -71,26 +71,26 @@ static int status_to_errno(uint8_t status)
 	return status < ARRAY_SIZE(errnos) ? -errnos[status] : -EIO;
 }
 
-static int refused(struct viommu *v, const char *what, int err, uint8_t status)
+static void refused(struct viommu *v, const char *what, int err, uint8_t status)
 {
 	if (v->refused++ >= REFUSALS_LOG)
-		return err;
+		return;
 	if (err == -ENODATA)
 		port_log(LOG_ERROR, "%s: %s: the device wrote no answer", v->name, what);
 	else
 		port_log(LOG_ERROR, "%s: %s is refused, status %u", v->name, what, status);
-	return err;
 }
 
-/* The device does not keep to the queue's rules or does not answer: whoever asks next need not wait. */
+/* The device does not keep to the queue's rules or does not answer: whoever asks next need not wait. What becomes of
+ * this request nobody knows; the next ones are not even sent. */
 static int failed(struct viommu *v, const char *what, int err)
 {
 	port_log(LOG_ERROR, "%s: %s: %s", v->name, what,
 		 err == -ETIMEDOUT ? "no answer" : "the queue is broken");
 	v->refused++;
-	v->error = err;
+	v->error = -EIO;
 	virtio_needs_recovery(v->vdev, err);
-	return err;
+	return -ETIMEDOUT;
 }
 
 /* @properties: bytes before the tail. */
@@ -113,10 +113,11 @@ static int ask(struct viommu *v, const char *what, const void *request, uint32_t
 		return failed(v, what, err);
 	/* 5.13.6.1#1: what is reserved in the tail is not looked at. */
 	status = READ_ONCE(tail->status);
+	if (!err)
+		err = status_to_errno(status);
 	if (err)
-		return refused(v, what, -EIO, status);
-	err = status_to_errno(status);
-	return err ? refused(v, what, err, status) : 0;
+		refused(v, what, err, status);
+	return err == -ENODATA ? -ETIMEDOUT : err;
 }
 
 /* 5.13.6.3.1#3, #4: whether a domain is a bypass is settled before its first endpoint. */

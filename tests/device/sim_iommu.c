@@ -29,7 +29,7 @@ static struct {
 	uint32_t id;
 } streams[STREAMS_MAX];
 
-static unsigned int used_pages, domains, fail_map_in, fail_unmap_in, fail_setup_in;
+static unsigned int used_pages, domains, fail_map_in, fail_unmap_in, fail_setup_in, lose_map_in;
 static struct iommu_fault last_fault;
 static bool readable;
 
@@ -162,7 +162,7 @@ static int sim_map(struct iommu_domain *domain, uint64_t iova, uint64_t phys, ui
 		*find_free() = (struct sim_page){domain, iova + at, phys + at, prot};
 		used_pages++;
 	}
-	return 0;
+	return fails(&lose_map_in) ? -ETIMEDOUT : 0;
 }
 
 static int sim_unmap(struct iommu_domain *domain, uint64_t iova, uint64_t size)
@@ -307,6 +307,11 @@ void sim_iommu_fail_setup(unsigned int nth)
 	fail_setup_in = nth;
 }
 
+void sim_iommu_lose_map(unsigned int nth)
+{
+	lose_map_in = nth;
+}
+
 unsigned int sim_iommu_pages(void)
 {
 	return used_pages;
@@ -321,7 +326,7 @@ void sim_iommu_reset(void)
 {
 	if (domains || used_pages)
 		violation("iommu: %u domains and %u pages are left", domains, used_pages);
-	fail_map_in = fail_unmap_in = fail_setup_in = 0;
+	fail_map_in = fail_unmap_in = fail_setup_in = lose_map_in = 0;
 	last_fault = (struct iommu_fault){0};
 	readable = false;
 }

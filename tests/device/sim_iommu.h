@@ -32,6 +32,9 @@ void sim_iommu_fail_map(unsigned int nth);
 void sim_iommu_fail_unmap(unsigned int nth);
 void sim_iommu_fail_setup(unsigned int nth);
 
+/* The @nth map() from now maps, and does not say so. */
+void sim_iommu_lose_map(unsigned int nth);
+
 /* Pages that are mapped now, in all domains; the last fault. */
 unsigned int sim_iommu_pages(void);
 const struct iommu_fault *sim_iommu_fault(void);
