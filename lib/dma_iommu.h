@@ -24,13 +24,11 @@ struct dma_iommu_config {
 };
 
 struct dma_iommu_stats {
-	unsigned long maps;    /* buffers */
-	unsigned long bounced; /* partial pages */
-	unsigned long
-		exhausted; /* not mapped: no addresses, no pages to bounce through, or the IOMMU refused */
-	unsigned long mistakes; /* calls for what is not mapped so: our own fault */
-	unsigned long
-		lost; /* buffers of which the IOMMU did not say that they are unmapped: their addresses stay taken */
+	unsigned long maps;	 /* buffers */
+	unsigned long bounced;	 /* partial pages */
+	unsigned long exhausted; /* not mapped: no addresses or stand-ins, or the IOMMU said no */
+	unsigned long mistakes;	 /* calls for what is not mapped so: our own fault */
+	unsigned long lost;	 /* perhaps mapped for ever: their addresses stay taken */
 	uint32_t used_pages, used_bounce_pages; /* now */
 };
 

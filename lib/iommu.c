@@ -93,13 +93,17 @@ int iommu_map_identity(struct iommu_domain *domain, uint64_t phys, uint64_t size
 
 /* --- domains --------------------------------------------------------------------------------- */
 
+static int map_doorbell(struct iommu_domain *domain, uint64_t phys, uint64_t size)
+{
+	return iommu_map_identity(domain, phys, size, IOMMU_WRITE | IOMMU_DEVICE);
+}
+
 static int map_doorbells(struct iommu_domain *domain)
 {
 	int err = 0;
 
 	for (unsigned int i = 0; i < doorbell_count && !err; i++)
-		err = iommu_map_identity(domain, doorbells[i].phys, doorbells[i].size,
-					 IOMMU_WRITE | IOMMU_DEVICE);
+		err = map_doorbell(domain, doorbells[i].phys, doorbells[i].size);
 	return err;
 }
 
@@ -147,28 +151,56 @@ bool iommu_has_doorbell(uint64_t start, uint64_t size)
 	return false;
 }
 
+/* Takes a doorbell back from the domains before @end. One that stays is a page that devices may ring, and no more. */
+static void undo_doorbell(const struct iommu_domain *end, uint64_t phys, uint64_t size)
+{
+	struct iommu_domain *domain;
+	struct iommu *iommu;
+
+	list_for_each_entry (iommu, &iommus, node) {
+		list_for_each_entry (domain, &iommu->domains, node) {
+			if (domain == end)
+				return;
+			if (iommu_unmap(domain, phys, size))
+				log_error("%s: a doorbell stays mapped", iommu->name);
+		}
+	}
+}
+
+static int map_everywhere(uint64_t phys, uint64_t size)
+{
+	struct iommu_domain *domain;
+	struct iommu *iommu;
+
+	list_for_each_entry (iommu, &iommus, node) {
+		list_for_each_entry (domain, &iommu->domains, node) {
+			int err = map_doorbell(domain, phys, size);
+
+			if (!err)
+				continue;
+			undo_doorbell(domain, phys, size);
+			return err;
+		}
+	}
+	return 0;
+}
+
 int iommu_add_doorbell(uint64_t phys, uint64_t size)
 {
 	uint64_t start = ALIGN_DOWN(phys, PAGE_SIZE);
-	struct iommu_domain *domain;
-	struct iommu *iommu;
-	int err = 0;
+	int err;
 
 	size = ALIGN_UP(phys + size, PAGE_SIZE) - start;
 	if (doorbell_known(start, size))
 		return 0;
 	if (doorbell_count == DOORBELLS_MAX)
 		return -ENOSPC;
+	err = map_everywhere(start, size);
+	if (err)
+		return err;
 	doorbells[doorbell_count].phys = start;
 	doorbells[doorbell_count++].size = size;
-	list_for_each_entry (iommu, &iommus, node) {
-		list_for_each_entry (domain, &iommu->domains, node) {
-			if (!err)
-				err = iommu_map_identity(domain, start, size,
-							 IOMMU_WRITE | IOMMU_DEVICE);
-		}
-	}
-	return err;
+	return 0;
 }
 
 /* --- streams --------------------------------------------------------------------------------- */

@@ -134,7 +134,7 @@ struct iommu_domain *iommu_detach(struct device *dev);
 /*
  * Doorbells: pages that every device may write to for its interrupts to arrive. They are mapped at their
  * physical address in each domain, also in those that exist. Returns 0, -ENOSPC, or what a
- * domain says. Mapping twice is allowed.
+ * domain says, with it mapped in none. Mapping twice is allowed.
  */
 int __must_check iommu_add_doorbell(uint64_t phys, uint64_t size);
 

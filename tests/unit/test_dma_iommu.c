@@ -557,6 +557,30 @@ static void doorbells_are_mapped_everywhere(void **state)
 	assert_int_equal(dma_iommu_attach(&dev, sim_iommu(), STREAM, &over), -EINVAL);
 }
 
+/* One that a domain does not take is not known: it is tried again, everywhere. */
+static void a_doorbell_that_fails_is_in_no_domain(void **state)
+{
+	static char bell[PAGE_SIZE] __attribute__((aligned(4096)));
+	static struct device other = {.name = "other"};
+	unsigned int pages;
+
+	(void)state;
+	assert_int_equal(dma_iommu_attach(&dev, sim_iommu(), STREAM, &config), 0);
+	assert_int_equal(dma_iommu_attach(&other, sim_iommu(), STREAM + 1, &config), 0);
+	pages = sim_iommu_pages();
+	for (unsigned int nth = 1; nth <= 2; nth++) {
+		sim_iommu_fail_map(nth);
+		assert_int_equal(iommu_add_doorbell((uintptr_t)bell, 4), -ENOMEM);
+		assert_int_equal(sim_iommu_pages(), pages);
+		assert_false(iommu_has_doorbell((uintptr_t)bell, PAGE_SIZE));
+	}
+	assert_int_equal(iommu_add_doorbell((uintptr_t)bell, 4), 0);
+	assert_true(device_writes((uintptr_t)bell, "ding", 4));
+	assert_true(sim_iommu_write(STREAM + 1, (uintptr_t)bell, "dong", 4));
+	assert_int_equal(dma_iommu_detach(&dev), 0);
+	assert_int_equal(dma_iommu_detach(&other), 0);
+}
+
 static void a_bypassed_device_sees_everything(void **state)
 {
 	char byte;
@@ -788,6 +812,7 @@ int main(void)
 		BARE_TEST(doorbells_are_mapped_everywhere),
 		BARE_TEST(a_confined_device_sees_what_is_shared),
 		BARE_TEST(the_bounce_backend_is_enforced),
+		BARE_TEST(a_doorbell_that_fails_is_in_no_domain), /* the last: doorbells stay */
 	};
 
 	virtio_blk_init();
