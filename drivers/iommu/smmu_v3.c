@@ -137,6 +137,7 @@ static int set_up(struct smmu *smmu)
 		log_error("%s: not usable: it has no %s", smmu->name, what);
 		return -ENODEV;
 	}
+	smmu->taken = true;
 	err = quiesce(smmu);
 	if (err)
 		return err;
@@ -154,17 +155,29 @@ static void describe(struct smmu *smmu)
 		 1u << smmu->cmdq.log2size, 1u << smmu->evtq.log2size);
 }
 
-/* One that did not come up is off, if it still answers. Otherwise it may look at its memory, which is lost. */
-static void give_up(struct smmu *smmu, int err)
+/* One that has not been touched stays as it was found. */
+static void leave_alone(struct smmu *smmu, int err)
 {
 	if (err != -ENODEV)
 		log_error("%s: cannot be set up (%d)", smmu->name, err);
-	if (smmu->base && !write_cr0(smmu, 0)) {
+	free_pages_exact(smmu, sizeof(*smmu));
+}
+
+/*
+ * One that did not come up is off and lets nothing pass, if it still answers. Otherwise it may look at its memory,
+ * which is lost. It is known, without domains to give, so that no device is driven behind it in vain.
+ */
+static void give_up(struct smmu *smmu, int err)
+{
+	log_error("%s: cannot be set up (%d): no device behind it can be used", smmu->name, err);
+	if (!write_cr0(smmu, 0)) {
 		smmu_cmdq_exit(smmu);
 		smmu_evtq_exit(smmu);
 		smmu_streams_exit(smmu);
 	}
-	free_pages_exact(smmu, sizeof(*smmu));
+	smmu->broken = true;
+	snprintf(smmu->setup, sizeof(smmu->setup), "not set up, nothing passes");
+	iommu_register(&smmu->iommu);
 }
 
 static void probe(int node)
@@ -188,7 +201,10 @@ static void probe(int node)
 	smmu->base = ioremap(phys, SMMU_SIZE);
 	err = smmu->base ? set_up(smmu) : -ENOMEM;
 	if (err) {
-		give_up(smmu, err);
+		if (smmu->taken)
+			give_up(smmu, err);
+		else
+			leave_alone(smmu, err);
 		return;
 	}
 	describe(smmu);

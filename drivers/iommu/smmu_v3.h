@@ -8,7 +8,9 @@
 
 /*
  * Sets up every "arm,smmu-v3" of the device tree and registers it; from then on a device behind it
- * reaches nothing until it is attached. One that cannot be set up says why, and stays as it was found.
+ * reaches nothing until it is attached. One that lacks what the driver needs says so, and stays as it was
+ * found. One that fails while it is set up says so, is closed, and has no domains to give: no device
+ * behind it is probed.
  * Once, after the interrupt controller and the clock. Thread context.
  */
 void smmu_v3_init(void);

@@ -30,6 +30,7 @@ struct smmu {
 	uint32_t idr0, idr1, idr5;
 	uint32_t gerrorn; /* global errors that were acknowledged, as its register has them */
 	struct smmu_queue cmdq, evtq;
+	bool taken;			/* not as it was found any more */
 	bool broken;			/* does not answer: it was said once */
 	unsigned long cmdq_errors;	/* commands that it refused */
 	unsigned long cmdq_errors_seen; /* of which smmu_sync() has told */

@@ -187,7 +187,7 @@ static void give_asid(struct smmu *smmu, unsigned int asid)
 struct iommu_domain *smmu_domain_alloc(struct iommu *iommu)
 {
 	struct smmu *smmu = to_smmu(iommu);
-	struct smmu_domain *domain = alloc_pages_exact(PAGE_SIZE);
+	struct smmu_domain *domain = smmu->broken ? NULL : alloc_pages_exact(PAGE_SIZE);
 
 	if (!domain)
 		return NULL;
