@@ -16,6 +16,7 @@
 #define WAIT_NS	      (100 * NSEC_PER_MSEC)
 #define WAIT_POLLS    10000000u /* where there is no clock */
 #define INDEX_MASK    0xfffffu
+#define REFUSALS_LOG  16u /* are printed: an SMMU that refuses everything shall not flood the log */
 
 int smmu_wait(const struct smmu *smmu, unsigned int reg, uint32_t mask, uint32_t value)
 {
@@ -64,10 +65,11 @@ static void replace_refused(struct smmu *smmu)
 	const uint32_t cons = smmu_read(smmu, SMMU_CMDQ_CONS);
 	__le64 *entry = smmu->cmdq.entries + (size_t)(cons & index_mask(&smmu->cmdq)) * CMD_WORDS;
 
-	smmu->cmdq_errors++;
-	log_error("%s: command 0x%llx 0x%llx refused (%u)", smmu->iommu.name,
-		  (unsigned long long)le64_to_cpu(entry[0]),
-		  (unsigned long long)le64_to_cpu(entry[1]), (unsigned int)CMDQ_CONS_ERR(cons));
+	if (smmu->cmdq_errors++ < REFUSALS_LOG)
+		log_error("%s: command 0x%llx 0x%llx refused (%u)", smmu->iommu.name,
+			  (unsigned long long)le64_to_cpu(entry[0]),
+			  (unsigned long long)le64_to_cpu(entry[1]),
+			  (unsigned int)CMDQ_CONS_ERR(cons));
 	entry[0] = cpu_to_le64(CMD_SYNC);
 	entry[1] = 0;
 	mmio_wmb();
@@ -110,10 +112,10 @@ static int wait_consumed(struct smmu *smmu, bool all)
 		smmu->cmdq.cons = cons;
 		if (all ? cons == smmu->cmdq.prod : moved)
 			return err;
+		if (over)
+			break;
 		if (smmu_serve_errors(smmu) & GERROR_CMDQ)
 			err = -EIO;
-		else if (over)
-			break;
 	}
 	if (!smmu->broken)
 		log_error("%s: the command queue stands still at 0x%x of 0x%x, GERROR 0x%x: no "

@@ -303,8 +303,8 @@ static void viommu_remove(struct virtio_device *vdev)
 {
 	struct viommu *v = vdev->priv;
 
-	work_cancel(&v->work);
 	stop(v, -ENODEV, !vdev->stuck);
+	work_cancel(&v->work); /* which nothing schedules any more */
 	dismiss(v);
 	virtio_del_vqs(vdev);
 	vdev->priv = NULL;

@@ -108,6 +108,8 @@ static bool execute(struct refsmmu *smmu, uint64_t w0, uint64_t w1)
 {
 	unsigned int op = (unsigned int)bits(w0, 7, 0);
 
+	if (smmu->refuse_all)
+		return false;
 	if (smmu->refuse_in && --smmu->refuse_in == 0) {
 		smmu->refuse_in = smmu->refuse_again_in;
 		smmu->refuse_again_in = 0;

@@ -25,7 +25,8 @@ struct refsmmu {
 	bool abort_full;	/* an event that finds no room is a global error, not an overflow */
 	unsigned int refuse_in; /* the nth command from now is illegal; 0: none */
 	unsigned int refuse_again_in; /* and the nth from then */
-	unsigned int cerror;	      /* and this is its code */
+	bool refuse_all;
+	unsigned int cerror; /* and this is its code */
 	void (*raise)(struct refsmmu *smmu, bool gerror);
 
 	/* Registers. */

@@ -566,6 +566,21 @@ static void a_refused_attach_leaves_nothing(void **state)
 	assert_int_equal(dma_iommu_detach(&dev), 0);
 }
 
+/* It refuses even the command that does nothing, time after time: that too has an end, and few lines. */
+static void an_smmu_that_refuses_everything_is_given_up(void **state)
+{
+	dma_addr_t addr = map(buffer, PAGE_SIZE, DMA_TO_DEVICE);
+	uint64_t before = fake_ticks;
+
+	(void)state;
+	ref->refuse_all = true;
+	dma_unmap_single(&dev, addr, PAGE_SIZE, DMA_TO_DEVICE);
+	assert_in_range(fake_ticks - before, 0, NSEC_PER_SEC);
+	assert_int_equal(messages, 16 + 2); /* commands, the SMMU's end, and the buffer's */
+	assert_true(dma_mapping_error(&dev, dma_map_single(&dev, buffer, 1, DMA_TO_DEVICE)));
+	assert_int_equal(dma_iommu_detach(&dev), -ETIMEDOUT);
+}
+
 /* It cannot even read its queue: that is the end. */
 static void a_queue_that_cannot_be_read_is_the_end(void **state)
 {
@@ -838,6 +853,7 @@ int main(void)
 		LOST_TEST(an_smmu_that_stands_still_is_given_up),
 		LOST_TEST(a_refused_command_is_an_error_and_not_the_end),
 		LOST_TEST(a_refused_attach_leaves_nothing),
+		LOST_TEST(an_smmu_that_refuses_everything_is_given_up),
 		LOST_TEST(a_queue_that_cannot_be_read_is_the_end),
 		SMMU_TEST(the_event_queue_wraps),
 		SMMU_TEST(events_that_are_lost_are_counted),
