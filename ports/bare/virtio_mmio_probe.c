@@ -4,6 +4,7 @@
  * from the highest address down, in the order of the -device options, so that is the order in
  * which we probe: devices are then counted as the user wrote them down.
  */
+#include <stdio.h>
 #include "lib/devicetree.h"
 #include "lib/irq.h"
 #include "lib/machine.h"
@@ -77,7 +78,11 @@ static int probe_device(struct virtio_mmio_device *vm, void *base, const struct 
 
 	vm->base = base;
 	vm->size = (size_t)slot->size;
-	bare_dma_setup(&vm->vdev.dev);
+	snprintf(vm->vdev.dev.name, sizeof(vm->vdev.dev.name), "mmio@%llx",
+		 (unsigned long long)slot->phys);
+	err = bare_dma_setup_iommu(&vm->vdev.dev, -1, 0); /* none stands before these */
+	if (err)
+		return err;
 	vm->vdev.max_queue_size = bare_max_queue_size();
 	err = request_irq(slot->irq.irq, virtio_mmio_interrupt, slot->irq.trigger | IRQF_SHARED,
 			  vm->bus_name, vm);

@@ -41,6 +41,17 @@ def test_without_an_iommu(lab, platform):
     assert machine.run("iommu") == "no IOMMU\n"
 
 
+@pytest.mark.parametrize("options", ("", ",iommu=smmuv3"), ids=("none", "smmuv3"))
+@pytest.mark.parametrize("arch", ("arm", "aarch64"))
+def test_virtio_mmio_goes_past_it(lab, arch, options):
+    """No IOMMU stands before these slots: who asks for one is told."""
+    machine = lab.boot(Platform(arch, "modern", 3), "-net", "none", "-device", "virtio-rng-device",
+                       append="dma=iommu", machine_options=options)
+    assert re.search(r"^warning: mmio@[0-9a-f]+: dma=iommu, but there is no IOMMU before it: direct\r?$",
+                     machine.boot_text, re.M), machine.boot_text
+    assert re.fullmatch(r"[0-9a-f]{32}\n", machine.run("rng 0 16"))
+
+
 MODES = {"direct": "direct", "swiotlb": "confined", "iommu": "mapped"}
 
 
