@@ -250,6 +250,15 @@ struct iommu_domain *iommu_domain_of(const struct device *dev)
 	return stream ? stream->domain : NULL;
 }
 
+/* Interrupts look devices up by their stream: an entry changes as a whole. */
+static void set_stream(struct iommu_stream *stream, const struct iommu_stream *value)
+{
+	unsigned long state = irq_save();
+
+	*stream = *value;
+	irq_restore(state);
+}
+
 int iommu_attach(struct iommu_domain *domain, uint32_t id, struct device *dev)
 {
 	struct iommu *iommu = domain->iommu;
@@ -264,8 +273,10 @@ int iommu_attach(struct iommu_domain *domain, uint32_t id, struct device *dev)
 	err = other ? 0 : iommu->ops->attach(iommu, id, domain);
 	if (err)
 		return err;
-	*stream = (struct iommu_stream){
-		.dev = dev, .id = id, .domain = domain, .lost_seen = iommu->faults_lost};
+	set_stream(stream, &(const struct iommu_stream){.dev = dev,
+							.id = id,
+							.domain = domain,
+							.lost_seen = iommu->faults_lost});
 	domain->streams++;
 	stream_count++;
 	return 0;
@@ -292,7 +303,7 @@ struct iommu_domain *iommu_detach(struct device *dev)
 		return NULL;
 	domain = stream->domain;
 	id = stream->id;
-	*stream = (struct iommu_stream){0};
+	set_stream(stream, &(const struct iommu_stream){0});
 	stream_count--;
 	if (!iommu_stream_by_id(domain->iommu, id))
 		err = domain->iommu->ops->attach(domain->iommu, id, NULL);

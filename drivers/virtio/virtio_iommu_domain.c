@@ -325,15 +325,27 @@ static struct viommu_endpoint *find_endpoint(struct viommu *v, const uint32_t *i
 	return NULL;
 }
 
-/* Whether what is mapped, and what is to be, keeps clear of what is reserved. */
-static int check_domain(const struct viommu *v, const struct viommu_domain *d)
+/* Under the lock. */
+static bool mappings_are_clear(const struct viommu *v, const struct viommu_domain *d)
 {
-	bool clear = d->window.end == 0 || viommu_is_usable(v, &d->window);
+	for (unsigned int i = 0; i < d->count; i++) {
+		if (viommu_judge(v, &d->mappings[i]) == VIOMMU_RESERVED)
+			return false;
+	}
+	return true;
+}
+
+/* Whether what is mapped, and what is to be, keeps clear of what is reserved. Interrupts map meanwhile. */
+static int check_domain(struct viommu *v, const struct viommu_domain *d)
+{
+	unsigned long state;
+	bool clear;
 
 	if (d->domain.bypass)
 		return 0;
-	for (unsigned int i = 0; i < d->count && clear; i++)
-		clear = viommu_judge(v, &d->mappings[i]) != VIOMMU_RESERVED;
+	state = port_lock(&v->lock);
+	clear = (d->window.end == 0 || viommu_is_usable(v, &d->window)) && mappings_are_clear(v, d);
+	port_unlock(&v->lock, state);
 	if (clear)
 		return 0;
 	port_log(LOG_ERROR, "%s: domain %u uses addresses that are reserved", v->name,

@@ -6,6 +6,7 @@ import re
 import pytest
 
 import host
+import test_hotplug
 from machine import Platform
 
 DISK_BYTES = 4 << 20
@@ -69,3 +70,28 @@ def test_its_place_does_not_matter(lab, platform, data):
     machine = boot(lab, platform, data, "dma=iommu", disk_last=False)
     assert machine.run("blk sum 0") == host.crc_line(data) + "\n"
     assert re.search(r"^stream 0x8 pci@00:01.0 mapped \d+ KiB faults 0$", machine.run("iommu"), re.M)
+
+
+@pytest.mark.parametrize("arch", ("arm", "aarch64"))
+def test_devices_that_come_and_go(lab, arch):
+    """Each is attached when it is plugged in, and leaves nothing when it is removed."""
+    slots = test_hotplug.Slots(lab, Platform(arch, gic=3), "-global", "virtio-blk-device.iommu_platform=on",
+                               "-global", "virtio-net-device.iommu_platform=on",
+                               "-global", "virtio-rng-device.iommu_platform=on",
+                               "-device", "virtio-iommu-pci", append="dma=iommu")
+    before = None
+    for kind in ("blk", *slots.CYCLES):
+        slots.add(kind)
+        slots.wait(test_hotplug.IN)
+        test_hotplug.use(slots, kind)
+        lines = slots.machine.lines("iommu")
+        mapped = {re.fullmatch(r"stream \w+ (\S+) mapped .*", line)[1] for line in lines if " mapped " in line}
+        assert len(mapped) == 3 and lines[1] == "faults 0 lost 0", lines  # itself, the disk that stays, and this
+        slots.remove()
+        slots.wait(test_hotplug.OUT)
+        slots.removed()
+        after = slots.counts() | {"iommu": len(slots.machine.lines("iommu"))}
+        assert before in (None, after)  # what the first one has left is kept for the next
+        before = after
+    assert slots.run("blk sum 0") == slots.crc
+    slots.machine.poweroff()

@@ -627,6 +627,97 @@ static void a_confined_device_sees_what_is_shared(void **state)
 	free_pages_exact(pages, 4 * PAGE_SIZE);
 }
 
+/* A second IOMMU, which takes everything or nothing. */
+static bool second_refuses;
+static unsigned long second_bytes;
+
+static struct iommu_domain *second_alloc(struct iommu *second)
+{
+	static struct iommu_domain domain;
+
+	(void)second;
+	return &domain;
+}
+
+static void second_free(struct iommu_domain *domain)
+{
+	(void)domain;
+}
+
+static int second_attach(struct iommu *second, uint32_t id, struct iommu_domain *domain)
+{
+	(void)second;
+	(void)id;
+	(void)domain;
+	return 0;
+}
+
+static int second_map(struct iommu_domain *domain, uint64_t iova, uint64_t phys, uint64_t size,
+		      unsigned int prot)
+{
+	(void)domain;
+	(void)prot;
+	assert_true(iova == phys);
+	second_bytes += second_refuses ? 0 : size;
+	return second_refuses ? -ENOMEM : 0;
+}
+
+static int second_unmap(struct iommu_domain *domain, uint64_t iova, uint64_t size)
+{
+	(void)domain;
+	(void)iova;
+	second_bytes -= size;
+	return 0;
+}
+
+static struct iommu *second_iommu(void)
+{
+	static const struct iommu_ops ops = {
+		.domain_alloc = second_alloc,
+		.domain_free = second_free,
+		.attach = second_attach,
+		.map = second_map,
+		.unmap = second_unmap,
+	};
+	static struct iommu second = {.name = "second", .ops = &ops, .iova_limit = UINT64_MAX};
+
+	if (!second.node.next)
+		iommu_register(&second);
+	return &second;
+}
+
+/* What one IOMMU does not share the others do not either; where it cannot be taken back nobody may use it. */
+static void what_is_shared_is_shared_with_all_or_none(void **state)
+{
+	struct iommu *second = second_iommu();
+	static struct device other = {.name = "other"};
+	const uint64_t phys = (uintptr_t)buffer;
+	char byte = 0;
+
+	(void)state;
+	assert_int_equal(iommu_confine(sim_iommu(), STREAM, &dev), 0);
+	assert_int_equal(iommu_confine(second, 1, &other), 0);
+	second_bytes = 0;
+	assert_int_equal(iommu_share(phys, PAGE_SIZE), 0);
+	assert_true(device_reads(phys, &byte, 1));
+	assert_int_equal(second_bytes, PAGE_SIZE);
+	assert_int_equal(iommu_unshare(phys, PAGE_SIZE), 0);
+	assert_int_equal(second_bytes, 0);
+	second_refuses = true;
+	assert_int_equal(iommu_share(phys, PAGE_SIZE), -ENOMEM);
+	expect_fault(phys, false, IOMMU_FAULT_UNMAPPED);
+	sim_iommu_fail_unmap(1);
+	assert_int_equal(iommu_share(phys, PAGE_SIZE), -EIO);
+	assert_true(device_reads(phys, &byte, 1));
+	assert_int_equal(iommu_unmap(sim_iommu()->confined, phys, PAGE_SIZE), 0);
+	second_refuses = false;
+	assert_ptr_equal(iommu_detach(&other), second->confined);
+	iommu_domain_free(second->confined);
+	second->confined = NULL;
+	assert_ptr_equal(iommu_detach(&dev), sim_iommu()->confined);
+	end_confined();
+}
+
 /* The bounce backend on top of it: the device reaches the pool and its rings, not the driver's buffer. */
 static void the_bounce_backend_is_enforced(void **state)
 {
@@ -811,6 +902,7 @@ int main(void)
 		BARE_TEST(a_fault_of_a_shared_stream_is_that_of_each_device),
 		BARE_TEST(doorbells_are_mapped_everywhere),
 		BARE_TEST(a_confined_device_sees_what_is_shared),
+		BARE_TEST(what_is_shared_is_shared_with_all_or_none),
 		BARE_TEST(the_bounce_backend_is_enforced),
 		BARE_TEST(a_doorbell_that_fails_is_in_no_domain), /* the last: doorbells stay */
 	};
