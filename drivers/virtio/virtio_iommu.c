@@ -377,11 +377,10 @@ int virtio_iommu_admit(struct virtio_device *vdev, uint32_t id)
 	if (!domain)
 		return -ENOMEM;
 	err = iommu_attach(domain, id, &vdev->dev);
-	if (!err) {
+	/* Where nobody knows whether it is in the domain, that stays until the device goes. */
+	if (!err || err == -ETIMEDOUT)
 		v->own = domain;
-		return 0;
-	}
-	if (err != -ETIMEDOUT)
+	else
 		iommu_domain_free(domain);
 	return err == -ERANGE ? 0 : err;
 }
