@@ -3,7 +3,8 @@
  * Mapping and unmapping, strictly: when a buffer comes back to its driver the IOMMU has forgotten it, so a
  * late access of the device is a fault, and its addresses can be given out again at once. Where
  * the IOMMU does not say that it has forgotten, addresses and stand-in pages stay taken for ever.
- * Page tables for all of the window are made at setup; mapping takes addresses and stand-in pages alone.
+ * Page tables for all of the window are made at setup; mapping takes addresses and stand-in pages, and no
+ * memory. The IOMMU may refuse it all the same: one that is a device keeps a record that can be full.
  */
 #include <errno.h>
 #include <string.h>
