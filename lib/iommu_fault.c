@@ -3,6 +3,7 @@
  * Faults: counted for their device, printed, and handed on. A device that strays does so thousands of
  * times a second, so only some a second are printed; the rest is a number in the next message.
  */
+#include <stdio.h>
 #include <arch/cpu.h>
 #include "lib/iommu.h"
 #include "lib/iommu_private.h"
@@ -52,16 +53,13 @@ static void print(const struct iommu *iommu, const struct iommu_fault *fault,
 {
 	const char *name = stream ? stream->dev->name : "no device of ours";
 	const char *others = stream && iommu_stream_next(stream) ? " or another of its stream" : "";
+	char access[32] = "";
 
 	if (fault->addr_valid)
-		log_error("%s: fault: stream 0x%x (%s%s) %s 0x%llx: %s (%s)", iommu->name,
-			  (unsigned int)fault->id, name, others, fault->write ? "writes" : "reads",
-			  (unsigned long long)fault->addr, iommu_fault_name(fault->kind),
-			  fault->what);
-	else
-		log_error("%s: fault: stream 0x%x (%s%s): %s (%s)", iommu->name,
-			  (unsigned int)fault->id, name, others, iommu_fault_name(fault->kind),
-			  fault->what);
+		snprintf(access, sizeof(access), " %s 0x%llx", fault->write ? "writes" : "reads",
+			 (unsigned long long)fault->addr);
+	log_error("%s: fault: stream 0x%x (%s%s)%s: %s (%s)", iommu->name, (unsigned int)fault->id,
+		  name, others, access, iommu_fault_name(fault->kind), fault->what);
 }
 
 /* Nobody knows which of the devices that share a stream it was: so it was each of them. */
