@@ -60,7 +60,7 @@ size_t dma_max_mapping_size(struct device *dev);
 size_t dma_mapping_capacity(struct device *dev);
 
 /*
- * Whether an access of @dev has been refused since the last call: then what it says of requests that were in
+ * Whether an access of @dev has been refused since the last call, or may have been, as nobody kept count: then what it says of requests that were in
  * flight is not to be believed, as a device need not know what became of its writes. Faults that nobody
  * has been told of yet are asked for. Any context.
  */

@@ -161,7 +161,8 @@ static void undo_doorbell(const struct iommu_domain *end, uint64_t phys, uint64_
 		list_for_each_entry (domain, &iommu->domains, node) {
 			if (domain == end)
 				return;
-			(void)!iommu_unmap(domain, phys, size);
+			if (iommu_unmap(domain, phys, size))
+				log_error("%s: a doorbell stays mapped", iommu->name);
 		}
 	}
 }
