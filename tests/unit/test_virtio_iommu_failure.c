@@ -93,16 +93,24 @@ static void an_endpoint_that_cannot_leave_keeps_its_domain(void **state)
 	rig_end(&rig);
 }
 
-/* What could not be told at the attach undoes it. */
-static void a_domain_that_cannot_be_told_takes_no_endpoint(void **state)
+/* An IOMMU with a domain of which it has to be told four mappings. */
+static struct iommu_domain *start_with_four_pages(void)
 {
 	struct iommu_domain *domain;
 
-	(void)state;
 	start_iommu(SPLIT);
 	domain = new_domain(16);
 	for (unsigned int i = 0; i < 4; i++)
 		assert_int_equal(iommu_map(domain, WINDOW + PAGES(2 * i), 0, PAGES(1), RW), 0);
+	return domain;
+}
+
+/* What could not be told at the attach undoes it. */
+static void a_domain_that_cannot_be_told_takes_no_endpoint(void **state)
+{
+	struct iommu_domain *domain = start_with_four_pages();
+
+	(void)state;
 	refuse(REF_IOMMU_MAP, 8);
 	ref->fail_after = 2;
 	assert_int_equal(iommu_attach(domain, 1, &devices[0]), -ENOMEM);
@@ -117,13 +125,9 @@ static void a_domain_that_cannot_be_told_takes_no_endpoint(void **state)
 /* The undoing is refused too: the domain has to stay, for nobody else may have its id. */
 static void a_domain_that_an_endpoint_cannot_leave_stays(void **state)
 {
-	struct iommu_domain *domain;
+	struct iommu_domain *domain = start_with_four_pages();
 
 	(void)state;
-	start_iommu(SPLIT);
-	domain = new_domain(16);
-	for (unsigned int i = 0; i < 4; i++)
-		assert_int_equal(iommu_map(domain, WINDOW + PAGES(2 * i), 0, PAGES(1), RW), 0);
 	refuse(0, 8); /* PROBE, ATTACH and one MAP pass */
 	ref->fail_count = 2;
 	ref->fail_after = 3;
