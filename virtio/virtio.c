@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The bus: it brings devices and drivers together by device id, and takes each device through
- * the initialisation of VIRTIO 1.4, 3.1.1, once, for all drivers. The lists of devices and of drivers
- * are the only state here.
+ * the initialisation of VIRTIO 1.4, 3.1.1, once, for all drivers. All state is in the instance and in the device.
  */
 #include <arch/barrier.h>
 #include "lib/dma.h"
@@ -10,19 +9,19 @@
 #include "virtio/virtio.h"
 #include "virtio/virtio_recovery.h"
 
-static struct list_head devices = LIST_HEAD_INIT(devices);
-static struct list_head drivers = LIST_HEAD_INIT(drivers);
-
-struct list_head *virtio_devices(void)
+void virtio_bus_init(struct virtio_bus *bus, struct work_queue *work)
 {
-	return &devices;
+	list_init(&bus->devices);
+	bus->driver_count = 0;
+	bus->work = work;
 }
 
-struct virtio_device *virtio_find_device(uint32_t device_id, unsigned int n)
+struct virtio_device *virtio_find_device(const struct virtio_bus *bus, uint32_t device_id,
+					 unsigned int n)
 {
 	struct virtio_device *vdev;
 
-	virtio_for_each_device (vdev) {
+	virtio_for_each_device (vdev, bus) {
 		if (vdev->id.device == device_id && vdev->number == n)
 			return vdev;
 	}
@@ -32,13 +31,14 @@ struct virtio_device *virtio_find_device(uint32_t device_id, unsigned int n)
 /* The lowest numbers that are free: of all devices, and of those of its type. In the list it stands by the former. */
 static void enter(struct virtio_device *vdev)
 {
-	struct list_head *before = devices.next;
+	struct virtio_bus *bus = vdev->bus;
+	struct list_head *before = bus->devices.next;
 
 	vdev->index = 0;
 	vdev->number = 0;
-	while (virtio_find_device(vdev->id.device, vdev->number))
+	while (virtio_find_device(bus, vdev->id.device, vdev->number))
 		vdev->number++;
-	for (; before != &devices; before = before->next) {
+	for (; before != &bus->devices; before = before->next) {
 		if (list_entry(before, struct virtio_device, node)->index != vdev->index)
 			break;
 		vdev->index++;
@@ -46,9 +46,10 @@ static void enter(struct virtio_device *vdev)
 	list_add_tail(&vdev->node, before);
 }
 
-void *virtio_driver_data(const struct virtio_driver *driver, unsigned int n)
+void *virtio_driver_data(const struct virtio_bus *bus, const struct virtio_driver *driver,
+			 unsigned int n)
 {
-	struct virtio_device *vdev = virtio_find_device(driver->device_id, n);
+	struct virtio_device *vdev = virtio_find_device(bus, driver->device_id, n);
 
 	return vdev && vdev->driver == driver ? vdev->priv : NULL;
 }
@@ -246,22 +247,29 @@ static void unbind(struct virtio_device *vdev)
 	virtio_recovery_end(vdev, false);
 }
 
-int virtio_register_device(struct virtio_device *vdev)
+static const struct virtio_driver *find_driver(const struct virtio_bus *bus, uint32_t device_id)
 {
-	struct virtio_driver *driver;
+	for (unsigned int i = 0; i < bus->driver_count; i++) {
+		if (bus->drivers[i]->device_id == device_id)
+			return bus->drivers[i];
+	}
+	return NULL;
+}
+
+int virtio_register_device(struct virtio_bus *bus, struct virtio_device *vdev)
+{
+	const struct virtio_driver *driver;
 
 	if (!vdev->config || !vdev->id.device)
 		return -EINVAL;
+	vdev->bus = bus;
 	vdev->state = VIRTIO_STATE_NO_DRIVER;
 	list_init(&vdev->vqs);
 	virtio_recovery_init(vdev);
 	enter(vdev);
-	list_for_each_entry (driver, &drivers, node) {
-		if (driver->device_id == vdev->id.device) {
-			probe(vdev, driver);
-			break;
-		}
-	}
+	driver = find_driver(bus, vdev->id.device);
+	if (driver)
+		probe(vdev, driver);
 	return 0;
 }
 
@@ -271,26 +279,34 @@ void virtio_unregister_device(struct virtio_device *vdev)
 	list_del(&vdev->node); /* somebody may stand on it */
 }
 
-void virtio_register_driver(struct virtio_driver *driver)
+int virtio_register_driver(struct virtio_bus *bus, const struct virtio_driver *driver)
 {
 	struct virtio_device *vdev;
 
-	list_add_tail(&driver->node, &drivers);
-	virtio_for_each_device (vdev) {
+	if (bus->driver_count == VIRTIO_DRIVERS_MAX)
+		return -ENOSPC;
+	bus->drivers[bus->driver_count++] = driver;
+	virtio_for_each_device (vdev, bus) {
 		if (vdev->state == VIRTIO_STATE_NO_DRIVER && vdev->id.device == driver->device_id)
 			probe(vdev, driver);
 	}
+	return 0;
 }
 
-void virtio_unregister_driver(struct virtio_driver *driver)
+void virtio_unregister_driver(struct virtio_bus *bus, const struct virtio_driver *driver)
 {
 	struct virtio_device *vdev;
+	unsigned int kept = 0;
 
-	virtio_for_each_device (vdev) {
+	virtio_for_each_device (vdev, bus) {
 		if (vdev->driver == driver)
 			unbind(vdev);
 	}
-	list_del_init(&driver->node);
+	for (unsigned int i = 0; i < bus->driver_count; i++) {
+		if (bus->drivers[i] != driver)
+			bus->drivers[kept++] = bus->drivers[i];
+	}
+	bus->driver_count = kept;
 }
 
 void virtio_config_changed(struct virtio_device *vdev)

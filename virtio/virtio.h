@@ -20,6 +20,24 @@
 #include "virtio/wire/virtio.h"
 
 struct virtio_device;
+struct virtio_driver;
+
+/*
+ * An instance of this library: the devices that were found and the drivers that are there for them. There may be
+ * several, which know nothing of each other; a device, its driver's data and its queues belong to one. What
+ * belongs to different instances may be used at the same time.
+ */
+#define VIRTIO_DRIVERS_MAX 16u
+
+struct virtio_bus {
+	struct list_head devices; /* by index */
+	const struct virtio_driver *drivers[VIRTIO_DRIVERS_MAX];
+	unsigned int driver_count;
+	struct work_queue *work; /* for bottom halves */
+};
+
+/* Makes an instance without devices and drivers, whose bottom halves go to @work. Thread context. */
+void virtio_bus_init(struct virtio_bus *bus, struct work_queue *work);
 
 /* The size of a queue where the device takes more: enough for 256 requests in flight. */
 #define VIRTIO_QUEUE_SIZE 256u
@@ -90,6 +108,7 @@ struct virtio_recovery {
 
 struct virtio_device {
 	struct list_head node;
+	struct virtio_bus *bus;
 	unsigned int index;  /* among all devices, from 0: the lowest that was free */
 	unsigned int number; /* among those of its type, likewise */
 	struct device dev;
@@ -114,8 +133,8 @@ struct virtio_device {
 	void *priv; /* the driver's */
 };
 
+/* A driver keeps what it knows of a device in vdev->priv, and nothing here: one serves all instances. */
 struct virtio_driver {
-	struct list_head node; /* the core's */
 	const char *name;
 	uint32_t device_id;	      /* VIRTIO_ID_* */
 	const unsigned int *features; /* bit numbers the driver understands */
@@ -149,10 +168,10 @@ struct virtio_driver {
 
 /* --- for transports ---------------------------------------------------------------------- */
 
-/* Adds @vdev (config, id, dev.name, irq filled in; owned by the caller until it is unregistered),
+/* Adds @vdev to @bus (config, id, dev.name, irq filled in; owned by the caller until it is unregistered),
  * and probes it where a driver is known. Returns 0 or -EINVAL; a failed probe is the device's
  * state, not an error. */
-int virtio_register_device(struct virtio_device *vdev);
+int virtio_register_device(struct virtio_bus *bus, struct virtio_device *vdev);
 
 /* Removes the driver, resets the device and forgets it. */
 void virtio_unregister_device(struct virtio_device *vdev);
@@ -163,15 +182,17 @@ void virtio_config_changed(struct virtio_device *vdev);
 
 /* --- for drivers --------------------------------------------------------------------------- */
 
-/* Makes @driver known and probes all devices that wait for it. The structure must stay. */
-void virtio_register_driver(struct virtio_driver *driver);
+/* Makes @driver known to @bus and probes all devices there that wait for it. The structure must stay. Returns 0, or
+ * -ENOSPC: more than VIRTIO_DRIVERS_MAX. Thread context. */
+int virtio_register_driver(struct virtio_bus *bus, const struct virtio_driver *driver);
 
-/* Takes @driver away from all its devices, which are reset. Thread context. */
-void virtio_unregister_driver(struct virtio_driver *driver);
+/* Takes @driver away from all its devices on @bus, which are reset. Thread context. */
+void virtio_unregister_driver(struct virtio_bus *bus, const struct virtio_driver *driver);
 
-/* What the @n-th device (from 0) of @driver's type has in priv; NULL where there is no such device, or
+/* What the @n-th device (from 0) of @driver's type on @bus has in priv; NULL where there is no such device, or
  * it is not driven by @driver. */
-void *virtio_driver_data(const struct virtio_driver *driver, unsigned int n);
+void *virtio_driver_data(const struct virtio_bus *bus, const struct virtio_driver *driver,
+			 unsigned int n);
 
 /* Whether feature bit @bit (0 to 63) was negotiated. Any context. */
 static inline bool virtio_has_feature(const struct virtio_device *vdev, unsigned int bit)
@@ -253,13 +274,12 @@ static inline uint64_t virtio64_to_cpu(const struct virtio_device *vdev, uint64_
 
 /* --- for people -------------------------------------------------------------------------- */
 
-/* All devices, by index. */
-struct list_head *virtio_devices(void);
+/* All devices of an instance, by index. */
+#define virtio_for_each_device(vdev, bus) list_for_each_entry (vdev, &(bus)->devices, node)
 
-#define virtio_for_each_device(vdev) list_for_each_entry (vdev, virtio_devices(), node)
-
-/* The device of type @device_id with the number @n, or NULL. A device keeps its number while it is there. */
-struct virtio_device *virtio_find_device(uint32_t device_id, unsigned int n);
+/* The device of type @device_id on @bus with the number @n, or NULL. A device keeps its number while it is there. */
+struct virtio_device *virtio_find_device(const struct virtio_bus *bus, uint32_t device_id,
+					 unsigned int n);
 
 /* "block" for VIRTIO_ID_BLOCK; "unknown" for an id without a name. */
 const char *virtio_device_type_name(uint32_t device_id);

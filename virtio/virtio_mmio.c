@@ -364,8 +364,8 @@ bool virtio_mmio_present(const void *base)
 	return identify(base) != -ENODEV;
 }
 
-int virtio_mmio_probe(struct virtio_mmio_device *vm, void *base, uint64_t phys, size_t size,
-		      int irq)
+int virtio_mmio_probe(struct virtio_bus *bus, struct virtio_mmio_device *vm, void *base,
+		      uint64_t phys, size_t size, int irq)
 {
 	struct virtio_device *vdev = &vm->vdev;
 	int err = size < VIRTIO_MMIO_CONFIG ? -EINVAL : identify(base);
@@ -382,7 +382,7 @@ int virtio_mmio_probe(struct virtio_mmio_device *vm, void *base, uint64_t phys, 
 	vdev->legacy = vm->version == 1;
 	vdev->config = &virtio_mmio_config_ops;
 	vdev->irq = irq;
-	return virtio_register_device(vdev);
+	return virtio_register_device(bus, vdev);
 }
 
 void virtio_mmio_remove(struct virtio_mmio_device *vm)

@@ -24,13 +24,13 @@ struct virtio_mmio_device {
 /*
  * Looks at the register block of @size bytes at @base (mapped as device memory), physically at
  * @phys, for messages. Where a device is there, fills in @vm (zeroed before; vdev.dev.dma_ops and
- * vdev.max_queue_size may have been set) and registers it: the port routes
+ * vdev.max_queue_size may have been set) and registers it with @bus: the port routes
  * interrupts to it before this call, and @vm stays until virtio_mmio_remove().
  * Returns 0; -ENODEV (an empty slot, or no virtio at all), -EINVAL (a version that does not exist,
  * or a block too small). Thread context.
  */
-int virtio_mmio_probe(struct virtio_mmio_device *vm, void *base, uint64_t phys, size_t size,
-		      int irq);
+int virtio_mmio_probe(struct virtio_bus *bus, struct virtio_mmio_device *vm, void *base,
+		      uint64_t phys, size_t size, int irq);
 
 /* Whether the slot at @base holds a device, be it one of a version that we do not know. */
 bool virtio_mmio_present(const void *base);

@@ -212,8 +212,9 @@ static int find_registers(struct virtio_pci_device *vp, bool transitional, bool 
 	return err == -ENODEV ? -EINVAL : err;
 }
 
-int virtio_pci_probe(struct virtio_pci_device *vp, const struct virtio_pci_ops *ops, void *fn,
-		     const char *name, bool force_legacy)
+int virtio_pci_probe(struct virtio_bus *bus, struct virtio_pci_device *vp,
+		     const struct virtio_pci_ops *ops, void *fn, const char *name,
+		     bool force_legacy)
 {
 	struct virtio_device *vdev = &vp->vdev;
 	uint32_t id = ops->config_read(fn, PCI_CFG_ID, 4);
@@ -240,7 +241,7 @@ int virtio_pci_probe(struct virtio_pci_device *vp, const struct virtio_pci_ops *
 		return err;
 	vdev->config = vp->interface->config;
 	vdev->irq = -1;
-	return virtio_register_device(vdev);
+	return virtio_register_device(bus, vdev);
 }
 
 void virtio_pci_remove(struct virtio_pci_device *vp)

@@ -195,7 +195,7 @@ void virtio_recovery_init(struct virtio_device *vdev)
 	struct virtio_recovery *recovery = &vdev->recovery;
 
 	*recovery = (struct virtio_recovery){0};
-	work_init(&recovery->work, recovery_work);
+	work_init(&recovery->work, vdev->bus->work, recovery_work);
 	port_lock_init(&recovery->lock);
 }
 

@@ -96,8 +96,8 @@ static int poll(struct blk_job *job)
 		virtio_blk_poll(job->blk);
 		if (job->todo + job->left != before)
 			continue;
-		if (work_pending())
-			work_run();
+		if (work_pending(&system_wq))
+			work_run(&system_wq);
 		if (deadline_passed(deadline))
 			return -ETIMEDOUT;
 	}
@@ -215,7 +215,7 @@ int bench_blk(struct shell *sh, int argc, char **argv)
 	job = calloc(1, sizeof(*job));
 	if (!job)
 		return sh_error(sh, -ENOMEM, "%s", sh_strerror(-ENOMEM));
-	job->blk = virtio_blk_find((unsigned int)number);
+	job->blk = virtio_blk_find(app_bus, (unsigned int)number);
 	job->todo = options[1].value;
 	job->polled = options[2].value == BENCH_WAIT_POLL;
 	err = prepare(sh, job, argv);

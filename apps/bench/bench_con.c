@@ -39,7 +39,7 @@ int bench_con(struct shell *sh, int argc, char **argv)
 
 	if (number < 0)
 		return number;
-	con = virtio_console_find((unsigned int)number);
+	con = virtio_console_find(app_bus, (unsigned int)number);
 	virtio_console_set_polled(con, options[1].value == BENCH_WAIT_POLL);
 	loop = (struct bench_loop){virtio_console_device(con),
 				   options[2].value ? read_once : write_once, con};

@@ -375,7 +375,7 @@ int bench_net(struct shell *sh, int argc, char **argv)
 	err = bench_options(sh, options, 4, argc, argv);
 	if (err)
 		return err;
-	job = new_job(virtio_net_find((unsigned int)number));
+	job = new_job(virtio_net_find(app_bus, (unsigned int)number));
 	if (!job)
 		return sh_error(sh, -ENOMEM, "%s", sh_strerror(-ENOMEM));
 	job->left = options[0].value;

@@ -18,7 +18,7 @@ int bench_rng(struct shell *sh, int argc, char **argv)
 
 	if (number < 0)
 		return number;
-	rng = virtio_rng_find((unsigned int)number);
+	rng = virtio_rng_find(app_bus, (unsigned int)number);
 	return bench_loop(sh, &(struct bench_loop){virtio_rng_device(rng), read_once, rng},
 			  options[0].value, argc, argv);
 }

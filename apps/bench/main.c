@@ -40,11 +40,12 @@ static int run_boot_commands(void)
 	return first;
 }
 
-int main(void)
+int main(struct virtio_bus *bus)
 {
 	struct tty *serial = tty_system();
 	int err;
 
+	app_bus = bus;
 	if (!serial)
 		panic("no terminal for the figures");
 	shell_init(&sh, serial, STALL_NS);

@@ -28,7 +28,7 @@ static struct virtio_blk *find_disk(struct shell *sh, const char *number)
 {
 	int n = command_device(sh, VIRTIO_ID_BLOCK, number);
 
-	return n < 0 ? NULL : virtio_blk_find((unsigned int)n);
+	return n < 0 ? NULL : virtio_blk_find(app_bus, (unsigned int)n);
 }
 
 /* Reads the arguments N [SECTOR [COUNT]] into @target and checks the range against the disk.

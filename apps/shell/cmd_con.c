@@ -10,7 +10,7 @@ static struct virtio_console *find_console(struct shell *sh, const char *number)
 {
 	int n = command_device(sh, VIRTIO_ID_CONSOLE, number);
 
-	return n < 0 ? NULL : virtio_console_find((unsigned int)n);
+	return n < 0 ? NULL : virtio_console_find(app_bus, (unsigned int)n);
 }
 
 static int con(struct shell *sh, int argc, char **argv)

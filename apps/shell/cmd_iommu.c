@@ -136,14 +136,14 @@ static int stray_command(struct shell *sh, int argc, char **argv)
 	(void)argc;
 	if (n < 0)
 		return n;
-	vdev = virtio_find_device(VIRTIO_ID_BLOCK, (unsigned int)n);
+	vdev = virtio_find_device(app_bus, VIRTIO_ID_BLOCK, (unsigned int)n);
 	if (!is_held(vdev))
 		return sh_error(sh, -ENODEV, "disk %d: no IOMMU holds it: it would do it", n);
 	buffer = alloc_pages_exact(STRAY_SECTORS * VIRTIO_BLK_SECTOR_SIZE);
 	if (!buffer)
 		return sh_error(sh, -ENOMEM, "out of memory");
 	before = iommu_faults_of(&vdev->dev);
-	err = read_astray(vdev, virtio_blk_find((unsigned int)n), buffer);
+	err = read_astray(vdev, virtio_blk_find(app_bus, (unsigned int)n), buffer);
 	sh_printf(sh, "disk %d reads to 0x%" PRIx64 ": %s, faults %lu\n", n, (uint64_t)stray.addr,
 		  err ? sh_strerror(err) : "no error", iommu_faults_of(&vdev->dev) - before);
 	free_pages_exact(buffer, STRAY_SECTORS * VIRTIO_BLK_SECTOR_SIZE);

@@ -42,7 +42,7 @@ static void list(struct shell *sh)
 	struct virtio_device *vdev;
 
 	irq_for_each(print_line_of, sh);
-	virtio_for_each_device (vdev)
+	virtio_for_each_device (vdev, app_bus)
 		print_queues_of(sh, vdev);
 	sh_printf(sh, "controller %s spurious %lu\n", irq_chip_name(), irq_spurious_count());
 	msi_for_each (msi) {

@@ -38,7 +38,7 @@ static struct virtio_net *find_net(struct shell *sh, const char *number)
 {
 	int n = command_device(sh, VIRTIO_ID_NET, number);
 
-	return n < 0 ? NULL : virtio_net_find((unsigned int)n);
+	return n < 0 ? NULL : virtio_net_find(app_bus, (unsigned int)n);
 }
 
 static int address_argument(struct shell *sh, const char *text, uint32_t *ip)

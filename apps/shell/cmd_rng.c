@@ -14,7 +14,7 @@ static struct virtio_rng *find_rng(struct shell *sh, const char *number)
 {
 	int n = command_device(sh, VIRTIO_ID_RNG, number);
 
-	return n < 0 ? NULL : virtio_rng_find((unsigned int)n);
+	return n < 0 ? NULL : virtio_rng_find(app_bus, (unsigned int)n);
 }
 
 static void print_hex(struct shell *sh, const uint8_t *bytes, size_t len)

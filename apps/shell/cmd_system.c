@@ -38,7 +38,7 @@ static void print_swiotlb(struct shell *sh)
 {
 	struct virtio_device *vdev;
 
-	virtio_for_each_device (vdev) {
+	virtio_for_each_device (vdev, app_bus) {
 		const struct io_tlb_mem *mem = dev_io_tlb_mem(&vdev->dev);
 		struct io_tlb_stats stats;
 

@@ -75,9 +75,9 @@ static int lsdev(struct shell *sh, int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	virtio_for_each_device (vdev)
+	virtio_for_each_device (vdev, app_bus)
 		print_device(sh, vdev);
-	if (list_empty(virtio_devices()))
+	if (list_empty(&app_bus->devices))
 		sh_puts(sh, "no devices\n");
 	return 0;
 }
@@ -86,7 +86,7 @@ static struct virtio_device *device_by_index(uint64_t index)
 {
 	struct virtio_device *vdev;
 
-	virtio_for_each_device (vdev) {
+	virtio_for_each_device (vdev, app_bus) {
 		if (vdev->index == index)
 			return vdev;
 	}

@@ -9,6 +9,8 @@
 #include "apps/shell/commands.h"
 #include "lib/reclaim.h"
 
+struct virtio_bus *app_bus;
+
 /* How many of the words name @command: 0, 1 or 2. @prefix is set where the first word fits but the
  * second does not. */
 static int match(const struct command *command, int argc, char **argv, bool *prefix)
@@ -93,7 +95,7 @@ static unsigned int count_devices(uint32_t device_id)
 	const struct virtio_device *vdev;
 	unsigned int count = 0;
 
-	virtio_for_each_device (vdev)
+	virtio_for_each_device (vdev, app_bus)
 		count += vdev->id.device == device_id;
 	return count;
 }
@@ -108,7 +110,7 @@ int command_device(struct shell *sh, uint32_t device_id, const char *number)
 	if (sh_number(sh, "device", number, INT32_MAX, &n) != 0)
 		return -EINVAL;
 	command_subject(sh, subject);
-	vdev = virtio_find_device(device_id, (unsigned int)n);
+	vdev = virtio_find_device(app_bus, device_id, (unsigned int)n);
 	if (!vdev)
 		return sh_error_as(sh, -ENODEV, subject, "no %s device %u (%u present)", type,
 				   (unsigned int)n, count_devices(device_id));

@@ -10,6 +10,9 @@
 #include "apps/shell/shell.h"
 #include "virtio/virtio.h"
 
+/* The devices that commands are about. The image's main() sets it. */
+extern struct virtio_bus *app_bus;
+
 /* The image's arrays, and NULL. */
 extern const struct command *const command_tables[];
 

@@ -68,11 +68,11 @@ static unsigned int add_consoles(void)
 	const struct virtio_device *vdev;
 	unsigned int before = shell_count;
 
-	virtio_for_each_device (vdev) {
+	virtio_for_each_device (vdev, app_bus) {
 		struct virtio_console *con = NULL;
 
 		if (vdev->id.device == VIRTIO_ID_CONSOLE)
-			con = virtio_console_find(vdev->number);
+			con = virtio_console_find(app_bus, vdev->number);
 		if (!con || has_shell(con) || !add_shell(virtio_console_tty(con), CONSOLE_STALL_NS))
 			continue;
 		shells[shell_count - 1].con = con;
@@ -87,7 +87,7 @@ static void drop_shells(void)
 	unsigned int kept = 0;
 
 	for (unsigned int i = 0; i < shell_count; i++) {
-		if (!shells[i].con || virtio_console_find(shells[i].number) == shells[i].con)
+		if (!shells[i].con || virtio_console_find(app_bus, shells[i].number) == shells[i].con)
 			shells[kept++] = shells[i];
 		else
 			free(shells[i].sh);
@@ -110,7 +110,7 @@ static void print_banner(struct shell *sh)
 	unsigned int devices = 0;
 	struct virtio_device *vdev;
 
-	virtio_for_each_device (vdev)
+	virtio_for_each_device (vdev, app_bus)
 		devices++;
 	sh_printf(sh, "Vireo %s, %u device%s\n", ARCH_NAME, devices, devices == 1 ? "" : "s");
 }
@@ -145,10 +145,11 @@ static _Noreturn void serve_shells(void)
 	}
 }
 
-int main(void)
+int main(struct virtio_bus *bus)
 {
 	struct tty *serial = tty_system();
 
+	app_bus = bus;
 	port_event_init(&input_event);
 	reclaim_hold();
 	if (serial)

@@ -168,7 +168,7 @@ void smmu_evtq_request_irqs(struct smmu *smmu, int node)
 {
 	uint32_t enable = 0;
 
-	work_init(&smmu->drain, drain_later);
+	work_init(&smmu->drain, &system_wq, drain_later);
 	if (request(smmu, node, "combined", combined_interrupt))
 		enable = IRQ_CTRL_EVENTQ | IRQ_CTRL_GERROR;
 	if (!(enable & IRQ_CTRL_EVENTQ) && request(smmu, node, "eventq", eventq_interrupt))

@@ -343,7 +343,7 @@ int pci_hotplug_init(const struct pci_listener *new_listener)
 	if (!pci_has_devices())
 		return 0;
 	listener = new_listener;
-	work_init(&work, hotplug_work);
+	work_init(&work, &system_wq, hotplug_work);
 	timer_init(&timer, time_has_come);
 	pci_for_each_function (fn) {
 		if (!err && pci_is_hotplug_port(fn))

@@ -11,7 +11,7 @@
 
 #define BLK_ALIGNMENT __alignof__(struct virtio_blk)
 
-static struct virtio_driver blk_driver;
+static const struct virtio_driver blk_driver;
 
 static void blk_work(struct work *work)
 {
@@ -34,7 +34,7 @@ static struct virtio_blk *blk_alloc(struct virtio_device *vdev)
 	port_lock_init(&blk->lock);
 	list_init(&blk->pending);
 	list_init(&blk->finished);
-	work_init(&blk->work, blk_work);
+	work_init(&blk->work, blk->vdev->bus->work, blk_work);
 	virtio_blk_sync_init(&blk->sync);
 	return blk;
 }
@@ -144,7 +144,7 @@ static const unsigned int blk_features[] = {
 	VIRTIO_BLK_F_BLK_SIZE, VIRTIO_BLK_F_FLUSH,   VIRTIO_BLK_F_TOPOLOGY, VIRTIO_BLK_F_CONFIG_WCE,
 };
 
-static struct virtio_driver blk_driver = {
+static const struct virtio_driver blk_driver = {
 	.name = "virtio_blk",
 	.device_id = VIRTIO_ID_BLOCK,
 	.features = blk_features,
@@ -157,16 +157,16 @@ static struct virtio_driver blk_driver = {
 	.config_changed = blk_config_changed,
 };
 
-void virtio_blk_init(void)
+int virtio_blk_init(struct virtio_bus *bus)
 {
-	virtio_register_driver(&blk_driver);
+	return virtio_register_driver(bus, &blk_driver);
 }
 
 /* --- for users --------------------------------------------------------------------------- */
 
-struct virtio_blk *virtio_blk_find(unsigned int n)
+struct virtio_blk *virtio_blk_find(const struct virtio_bus *bus, unsigned int n)
 {
-	return virtio_driver_data(&blk_driver, n);
+	return virtio_driver_data(bus, &blk_driver, n);
 }
 
 struct virtio_device *virtio_blk_device(struct virtio_blk *blk)

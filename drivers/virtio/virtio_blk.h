@@ -79,11 +79,11 @@ struct virtio_blk_request {
 };
 
 /* Makes the driver known to the core. Thread context. */
-void virtio_blk_init(void);
+int virtio_blk_init(struct virtio_bus *bus);
 
 /* The @n-th block device, or NULL: there is none, or its probe failed. Valid until the device is removed; calls that
  * wait then come back with -ENODEV. */
-struct virtio_blk *virtio_blk_find(unsigned int n);
+struct virtio_blk *virtio_blk_find(const struct virtio_bus *bus, unsigned int n);
 
 /* The virtio device below @blk. */
 struct virtio_device *virtio_blk_device(struct virtio_blk *blk);

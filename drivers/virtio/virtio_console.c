@@ -6,7 +6,7 @@
  */
 #include "drivers/virtio/virtio_console_private.h"
 
-static struct virtio_driver virtio_console_driver;
+static const struct virtio_driver virtio_console_driver;
 
 /* Reads the size of the terminal. Interrupt context, or probe. */
 static void console_config_changed(struct virtio_device *vdev)
@@ -124,7 +124,7 @@ static const unsigned int console_features[] = {
 	VIRTIO_CONSOLE_F_SIZE,
 };
 
-static struct virtio_driver virtio_console_driver = {
+static const struct virtio_driver virtio_console_driver = {
 	.name = "virtio_console",
 	.device_id = VIRTIO_ID_CONSOLE,
 	.features = console_features,
@@ -137,16 +137,16 @@ static struct virtio_driver virtio_console_driver = {
 	.config_changed = console_config_changed,
 };
 
-void virtio_console_init(void)
+int virtio_console_init(struct virtio_bus *bus)
 {
-	virtio_register_driver(&virtio_console_driver);
+	return virtio_register_driver(bus, &virtio_console_driver);
 }
 
 /* --- for users --------------------------------------------------------------------------- */
 
-struct virtio_console *virtio_console_find(unsigned int n)
+struct virtio_console *virtio_console_find(const struct virtio_bus *bus, unsigned int n)
 {
-	return virtio_driver_data(&virtio_console_driver, n);
+	return virtio_driver_data(bus, &virtio_console_driver, n);
 }
 
 struct virtio_device *virtio_console_device(struct virtio_console *con)

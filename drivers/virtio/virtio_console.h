@@ -13,11 +13,11 @@
 struct virtio_console;
 
 /* Makes the driver known to the core. Thread context. */
-void virtio_console_init(void);
+int virtio_console_init(struct virtio_bus *bus);
 
 /* The @n-th console, or NULL: there is none, or its probe failed. Valid until the device is removed; calls that wait
  * then come back with -ENODEV. The terminal must not be used any more. */
-struct virtio_console *virtio_console_find(unsigned int n);
+struct virtio_console *virtio_console_find(const struct virtio_bus *bus, unsigned int n);
 struct virtio_device *virtio_console_device(struct virtio_console *con);
 
 /* Its terminal; cols and rows follow the device's size (VIRTIO_CONSOLE_F_SIZE). Input that nobody

@@ -44,7 +44,7 @@ static bool wait_while_held(struct virtio_console *con, struct port_event *event
 	con->references++;
 	port_unlock(&con->lock, state);
 	if (con->polled)
-		work_run(); /* one of them may be our recovery */
+		work_run(con->vdev->bus->work); /* one of them may be our recovery */
 	else
 		(void)port_event_wait(event, ns);
 	there = con->failed != -ENODEV;

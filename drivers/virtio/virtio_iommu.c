@@ -8,7 +8,7 @@
 #include <string.h>
 #include "drivers/virtio/virtio_iommu_private.h"
 
-static struct virtio_driver viommu_driver;
+static const struct virtio_driver viommu_driver;
 
 /* --- config space ---------------------------------------------------------------------------- */
 
@@ -110,7 +110,7 @@ static struct viommu *viommu_alloc(struct virtio_device *vdev)
 	v->references = 1;
 	port_lock_init(&v->lock);
 	list_init(&v->domains);
-	work_init(&v->work, viommu_event_work);
+	work_init(&v->work, v->vdev->bus->work, viommu_event_work);
 	snprintf(v->name, sizeof(v->name), "virtio-iommu %s", vdev->dev.name);
 	v->iommu.name = v->name;
 	v->iommu.setup = v->setup;
@@ -321,7 +321,7 @@ static const unsigned int viommu_features[] = {
 	VIRTIO_IOMMU_F_PROBE,	    VIRTIO_IOMMU_F_MMIO,	 VIRTIO_IOMMU_F_BYPASS_CONFIG,
 };
 
-static struct virtio_driver viommu_driver = {
+static const struct virtio_driver viommu_driver = {
 	.name = "virtio_iommu",
 	.device_id = VIRTIO_ID_IOMMU,
 	.features = viommu_features,
@@ -333,9 +333,9 @@ static struct virtio_driver viommu_driver = {
 	.fail = viommu_fail,
 };
 
-void virtio_iommu_init(void)
+int virtio_iommu_init(struct virtio_bus *bus)
 {
-	virtio_register_driver(&viommu_driver);
+	return virtio_register_driver(bus, &viommu_driver);
 }
 
 /* --- for the port ---------------------------------------------------------------------------- */

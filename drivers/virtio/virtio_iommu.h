@@ -23,7 +23,7 @@ struct virtio_iommu_stats {
 };
 
 /* Makes the driver known. Once. */
-void virtio_iommu_init(void);
+int virtio_iommu_init(struct virtio_bus *bus);
 
 /*
  * Makes @vdev, which the driver has, the IOMMU of node @dt_node, and closes it: from now on an endpoint that

@@ -9,7 +9,7 @@
 
 #define MTU_DEFAULT (VIRTIO_NET_FRAME_MAX - VIRTIO_NET_FRAME_MIN)
 
-static struct virtio_driver virtio_net_driver;
+static const struct virtio_driver virtio_net_driver;
 
 /* --- configuration ------------------------------------------------------------------------- */
 
@@ -155,6 +155,8 @@ static int net_probe(struct virtio_device *vdev)
 	net->references = 1;
 	port_lock_init(&net->lock);
 	port_event_init(&net->tx_event);
+	work_init(&net->rx_work, vdev->bus->work, net_rx_work);
+	work_init(&net->tx_work, vdev->bus->work, net_tx_work);
 	net_choose_layout(net);
 
 	ret = net_read_config(net);
@@ -221,7 +223,7 @@ static const unsigned int net_features[] = {
 	VIRTIO_NET_F_STATUS,
 };
 
-static struct virtio_driver virtio_net_driver = {
+static const struct virtio_driver virtio_net_driver = {
 	.name = "virtio_net",
 	.device_id = VIRTIO_ID_NET,
 	.features = net_features,
@@ -235,16 +237,16 @@ static struct virtio_driver virtio_net_driver = {
 	.config_changed = net_config_changed,
 };
 
-void virtio_net_init(void)
+int virtio_net_init(struct virtio_bus *bus)
 {
-	virtio_register_driver(&virtio_net_driver);
+	return virtio_register_driver(bus, &virtio_net_driver);
 }
 
 /* --- for users ----------------------------------------------------------------------------- */
 
-struct virtio_net *virtio_net_find(unsigned int n)
+struct virtio_net *virtio_net_find(const struct virtio_bus *bus, unsigned int n)
 {
-	return virtio_driver_data(&virtio_net_driver, n);
+	return virtio_driver_data(bus, &virtio_net_driver, n);
 }
 
 struct virtio_device *virtio_net_device(struct virtio_net *net)

@@ -53,11 +53,11 @@ struct virtio_net_stats {
 typedef void virtio_net_receive_t(void *arg, const uint8_t *frame, unsigned int len);
 
 /* Makes the driver known to the core. Thread context. */
-void virtio_net_init(void);
+int virtio_net_init(struct virtio_bus *bus);
 
 /* The @n-th network device, or NULL: there is none, or its probe failed. Valid until the device is removed; calls that
  * wait then come back with -ENODEV. */
-struct virtio_net *virtio_net_find(unsigned int n);
+struct virtio_net *virtio_net_find(const struct virtio_bus *bus, unsigned int n);
 struct virtio_device *virtio_net_device(struct virtio_net *net);
 
 void virtio_net_get_info(struct virtio_net *net, struct virtio_net_info *info);

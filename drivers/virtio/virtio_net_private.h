@@ -111,6 +111,7 @@ void net_queues_thaw(struct virtio_net *net);
 /* --- receive ------------------------------------------------------------------------------- */
 
 int net_rx_init(struct virtio_net *net);
+void net_rx_work(struct work *work);
 void net_rx_free(struct virtio_net *net, bool keep_slots);
 
 /* Drops a reference. Thread context. */
@@ -130,6 +131,7 @@ void net_rx_take_back(struct virtio_net *net);
 /* --- transmit ------------------------------------------------------------------------------ */
 
 int net_tx_init(struct virtio_net *net);
+void net_tx_work(struct work *work);
 void net_tx_free(struct virtio_net *net, bool keep_slots);
 
 /* Takes finished frames back. Returns how many. Under the lock; net_tx_tell() after it. */

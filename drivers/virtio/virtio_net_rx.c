@@ -205,7 +205,7 @@ void net_rx_poll(struct virtio_net *net)
 	work_schedule(&net->rx_work);
 }
 
-static void rx_work(struct work *work)
+void net_rx_work(struct work *work)
 {
 	net_rx_poll(container_of(work, struct virtio_net, rx_work));
 }
@@ -287,7 +287,6 @@ int net_rx_init(struct virtio_net *net)
 {
 	const unsigned int count = rx_count(net);
 
-	work_init(&net->rx_work, rx_work);
 	if (!count)
 		return -EINVAL;
 	net->rx_slots = net_slots_alloc(count);

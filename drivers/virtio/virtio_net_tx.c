@@ -227,7 +227,7 @@ void net_tx_tell(struct virtio_net *net)
 	tell_whom_it_concerns(net);
 }
 
-static void tx_work(struct work *work)
+void net_tx_work(struct work *work)
 {
 	struct virtio_net *net = container_of(work, struct virtio_net, tx_work);
 
@@ -678,7 +678,6 @@ int net_tx_init(struct virtio_net *net)
 	const unsigned int most = virtqueue_get_vring_size(net->tx_vq) / net->sg_count;
 	const unsigned int count = MIN(most, TX_FRAMES);
 
-	work_init(&net->tx_work, tx_work);
 	if (!count)
 		return -EINVAL;
 	net->tx_slots = net_slots_alloc(count);

@@ -44,7 +44,7 @@ struct virtio_rng {
 	uint8_t bounce[RNG_BOUNCE_BYTES] __attribute__((aligned(64)));
 };
 
-static struct virtio_driver rng_driver;
+static const struct virtio_driver rng_driver;
 
 /* --- requests ---------------------------------------------------------------------------- */
 
@@ -392,7 +392,7 @@ static struct virtio_rng *rng_alloc(struct virtio_device *vdev)
 	port_event_init(&rng->event);
 	list_init(&rng->requests);
 	list_init(&rng->request.node);
-	work_init(&rng->work, rng_work);
+	work_init(&rng->work, rng->vdev->bus->work, rng_work);
 	return rng;
 }
 
@@ -426,7 +426,7 @@ static void rng_remove(struct virtio_device *vdev)
 	rng_put(rng);
 }
 
-static struct virtio_driver rng_driver = {
+static const struct virtio_driver rng_driver = {
 	.name = "virtio_rng",
 	.device_id = VIRTIO_ID_RNG,
 	.probe = rng_probe,
@@ -436,16 +436,16 @@ static struct virtio_driver rng_driver = {
 	.fail = rng_fail,
 };
 
-void virtio_rng_init(void)
+int virtio_rng_init(struct virtio_bus *bus)
 {
-	virtio_register_driver(&rng_driver);
+	return virtio_register_driver(bus, &rng_driver);
 }
 
 /* --- for users --------------------------------------------------------------------------- */
 
-struct virtio_rng *virtio_rng_find(unsigned int n)
+struct virtio_rng *virtio_rng_find(const struct virtio_bus *bus, unsigned int n)
 {
-	return virtio_driver_data(&rng_driver, n);
+	return virtio_driver_data(bus, &rng_driver, n);
 }
 
 struct virtio_device *virtio_rng_device(struct virtio_rng *rng)

@@ -30,10 +30,10 @@ struct virtio_rng_request {
 };
 
 /* Makes the driver known to the core. Thread context. */
-void virtio_rng_init(void);
+int virtio_rng_init(struct virtio_bus *bus);
 
 /* The @n-th entropy device, or NULL: there is none, or its probe failed. */
-struct virtio_rng *virtio_rng_find(unsigned int n);
+struct virtio_rng *virtio_rng_find(const struct virtio_bus *bus, unsigned int n);
 struct virtio_device *virtio_rng_device(struct virtio_rng *rng);
 
 /* Starts @req. Where the device fails and can be recovered (virtio_recovery.c), a request that is not

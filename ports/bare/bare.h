@@ -65,7 +65,10 @@ int __must_check bare_dma_setup_iommu(struct device *dev, int iommu_node, uint32
  * everything. Allowed for any device. Thread context. */
 void bare_dma_release(struct device *dev);
 
-/* Probes every "virtio,mmio" node of the device tree. Drivers are known already. Once. */
+/* The machine's devices, those that are plugged in later among them. */
+extern struct virtio_bus bare_bus;
+
+/* Probes every "virtio,mmio" node of the device tree. The drivers of bare_bus are known already. Once. */
 void bare_virtio_mmio_probe(void);
 
 /* Whether @fn is a virtio IOMMU, and then, once @vdev has its driver, what makes it the IOMMU that iommu-map
@@ -73,10 +76,11 @@ void bare_virtio_mmio_probe(void);
 bool bare_is_virtio_iommu(const struct pci_function *fn);
 void bare_virtio_iommu_start(struct virtio_device *vdev, const struct pci_function *fn);
 
-/* Probes every virtio device of pci_functions(), IOMMUs first. Drivers are known already. Once. */
+/* Probes every virtio device of pci_functions(), IOMMUs first. The drivers of bare_bus are known already. Once. */
 void bare_virtio_pci_probe(void);
 
-/* The image's program; what it returns is the exit status. */
-int main(void);
+/* The image's program: all devices are on @bus, and system_wq is run by every wait. What it returns is the exit
+ * status. */
+int main(struct virtio_bus *bus);
 
 #endif

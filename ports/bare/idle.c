@@ -56,7 +56,7 @@ static void sleep_for_an_interrupt(struct bare_wait *wait)
 static __noinline void run_work(struct bare_wait *wait)
 {
 	in_work = true;
-	work_run();
+	work_run(&system_wq);
 	in_work = false;
 	/* Items that follow one another must not hide that time is up. */
 	wait->over = wait->over || deadline_passed(wait->deadline_ns);
@@ -65,7 +65,7 @@ static __noinline void run_work(struct bare_wait *wait)
 bool bare_wait(struct bare_wait *wait)
 {
 	/* A work item that waits comes here again. The other items have to wait until it is over. */
-	if (unlikely(work_pending()) && !in_work)
+	if (unlikely(work_pending(&system_wq)) && !in_work)
 		run_work(wait);
 	else
 		sleep_for_an_interrupt(wait);

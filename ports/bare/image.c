@@ -51,6 +51,22 @@ static void init_board(void)
 	irq_enable();
 }
 
+struct virtio_bus bare_bus;
+
+static void init_drivers(void)
+{
+	int (*const inits[])(struct virtio_bus *bus) = {
+		virtio_iommu_init,   virtio_blk_init, virtio_net_init,
+		virtio_console_init, virtio_rng_init,
+	};
+
+	virtio_bus_init(&bare_bus, &system_wq);
+	for (unsigned int i = 0; i < ARRAY_SIZE(inits); i++) {
+		if (inits[i](&bare_bus))
+			panic("more drivers than a bus takes");
+	}
+}
+
 int image_main(void)
 {
 	int err = pl011_init();
@@ -61,11 +77,7 @@ int image_main(void)
 		log_warning("pl011: not usable (%d)", err);
 	init_board();
 	dma_usable = !bare_dma_init();
-	virtio_iommu_init();
-	virtio_blk_init();
-	virtio_net_init();
-	virtio_console_init();
-	virtio_rng_init();
+	init_drivers();
 	bare_virtio_options_init();
 	(void)pci_init(); /* has said what is wrong; what works is there */
 	if (dma_usable) {
@@ -73,5 +85,5 @@ int image_main(void)
 		bare_virtio_pci_probe();
 	}
 	machine_set_mark(MACHINE_MARK_DEVICES);
-	return main();
+	return main(&bare_bus);
 }

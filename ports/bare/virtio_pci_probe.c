@@ -144,7 +144,7 @@ static int probe_device(struct bare_pci_device *dev, struct pci_function *fn)
 	if (err)
 		return err;
 	pci_enable(fn, true, true, true);
-	err = virtio_pci_probe(&dev->vp, &ops, dev, fn->name, bare_legacy_pci());
+	err = virtio_pci_probe(&bare_bus, &dev->vp, &ops, dev, fn->name, bare_legacy_pci());
 	if (err) {
 		pci_enable(fn, false, false, false);
 		bare_dma_release(device);

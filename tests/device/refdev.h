@@ -8,7 +8,7 @@
  *	struct refdev *dev = refdev_blk_new(2, disk, sectors);	modern (1: legacy)
  *	vm.vdev.dev.dma_ops = &dma_test_ops;
  *	refdev_connect(dev, virtio_mmio_interrupt, &vm);
- *	virtio_mmio_probe(&vm, refdev_base(dev), ...);
+ *	virtio_mmio_probe(&test_bus, &vm, refdev_base(dev), ...);
  *	...			the driver runs; refdev_pump() lets the device and its interrupts run
  */
 #ifndef TESTS_DEVICE_REFDEV_H
@@ -16,6 +16,7 @@
 
 #include "lib/irq.h"
 #include "lib/util.h"
+#include "tests/device/test_bus.h"
 
 #define REFDEV_QUEUES	 4
 #define REFDEV_MAX_SEGS	 1024

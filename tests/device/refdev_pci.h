@@ -7,7 +7,7 @@
  *
  *	dev = refdev_blk_new(2, disk, sectors);
  *	refdev_pci_attach(dev);
- *	virtio_pci_probe(&vp, &refdev_pci_ops, dev, "pci@00:01.0", false);
+ *	virtio_pci_probe(&test_bus, &vp, &refdev_pci_ops, dev, "pci@00:01.0", false);
  */
 #ifndef TESTS_DEVICE_REFDEV_PCI_H
 #define TESTS_DEVICE_REFDEV_PCI_H

@@ -258,7 +258,7 @@ static void take_back_lost(void)
 
 void fuzz_end(bool lost)
 {
-	fuzz_check(!work_pending());
+	fuzz_check(!work_pending(&system_wq));
 	if (lost)
 		take_back_lost();
 	fuzz_check(dma_test_mappings() == 0);

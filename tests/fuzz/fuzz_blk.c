@@ -30,7 +30,7 @@ static void done(struct virtio_blk_request *req)
 
 static void submit(unsigned int n)
 {
-	struct virtio_blk *blk = virtio_blk_find(0);
+	struct virtio_blk *blk = virtio_blk_find(&test_bus, 0);
 	struct virtio_blk_request *req = &reqs[n].req;
 	uint8_t what = fuzz_u8();
 	int err;
@@ -54,7 +54,7 @@ static void submit(unsigned int n)
 static void sync_call(void)
 {
 	char id[VIRTIO_BLK_ID_BYTES + 1];
-	struct virtio_blk *blk = virtio_blk_find(0);
+	struct virtio_blk *blk = virtio_blk_find(&test_bus, 0);
 	uint8_t what = fuzz_u8();
 	uint64_t sector = fuzz_u8(), timeout_ns = fuzz_u8() * NSEC_PER_MSEC / 8;
 	uint32_t sectors = fuzz_u8() % (REQUESTS * SECTORS + 1);
@@ -82,7 +82,7 @@ static void sync_call(void)
 
 static void check_info(void)
 {
-	struct virtio_blk *blk = virtio_blk_find(0);
+	struct virtio_blk *blk = virtio_blk_find(&test_bus, 0);
 	struct virtio_blk_info info;
 
 	if (!blk)
@@ -121,8 +121,8 @@ static void one_step(void)
 
 	if (op < 0x60)
 		submit(op % REQUESTS);
-	else if (op < 0x64 && virtio_blk_find(0))
-		virtio_blk_kick(virtio_blk_find(0));
+	else if (op < 0x64 && virtio_blk_find(&test_bus, 0))
+		virtio_blk_kick(virtio_blk_find(&test_bus, 0));
 	else if (op < 0x80)
 		sync_call();
 	else if (op < 0x90)
@@ -136,7 +136,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	virtio_blk_init();
+	(void)virtio_blk_init(&test_bus);
 	return 0;
 }
 

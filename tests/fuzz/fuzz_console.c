@@ -67,7 +67,7 @@ static uint32_t answer(unsigned int queue, const struct hchain *chain)
  * returned comes first, as it was. */
 static void taken(unsigned int queue, const struct hchain *chain)
 {
-	struct virtio_console *con = virtio_console_find(0);
+	struct virtio_console *con = virtio_console_find(&test_bus, 0);
 	struct piece *piece = &pieces[held];
 	uint8_t buf[BUFFER + 1];
 	uint32_t len = hchain_read(chain, buf, sizeof(buf));
@@ -161,7 +161,7 @@ static void panic(struct virtio_console *con, const char *text, size_t len)
 
 static void driver_step(uint8_t op)
 {
-	struct virtio_console *con = virtio_console_find(0);
+	struct virtio_console *con = virtio_console_find(&test_bus, 0);
 	struct tty *tty = con ? virtio_console_tty(con) : NULL;
 	size_t len = fuzz_u16() % 2000;
 	uint64_t timeout_ns = op * NSEC_PER_USEC * 50;
@@ -250,7 +250,7 @@ static void check_all_is_there(struct virtio_console *con)
 /* Much input, read in pieces of another length or not at all: its ring wraps, or is full. */
 static void type_fast(void)
 {
-	struct virtio_console *con = virtio_console_find(0);
+	struct virtio_console *con = virtio_console_find(&test_bus, 0);
 	unsigned int rounds = fuzz_u8() % 64, len = fuzz_u16() % 600;
 
 	types_fast = true;
@@ -299,7 +299,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	virtio_console_init();
+	(void)virtio_console_init(&test_bus);
 	timer_set_device(&fuzz_clock);
 	return 0;
 }
@@ -317,7 +317,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hdev.returned = returned;
 	hdev.was_reset = was_reset;
 	hdev.config_written = config_written;
-	con = virtio_console_find(0);
+	con = virtio_console_find(&test_bus, 0);
 	if (con)
 		virtio_console_tty(con)->set_input_callback(virtio_console_tty(con), input_has_come,
 							    &in_read);

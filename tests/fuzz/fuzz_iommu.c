@@ -215,7 +215,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	virtio_iommu_init();
+	(void)virtio_iommu_init(&test_bus);
 	return 0;
 }
 

@@ -14,8 +14,8 @@ static void receive(void *arg, const uint8_t *data, unsigned int len)
 	fuzz_check(len >= VIRTIO_NET_FRAME_MIN && len <= VIRTIO_NET_VLAN_MAX);
 	for (unsigned int i = 0; i < len; i++)
 		sum ^= data[i];
-	if ((data[0] & 0x0f) == 0x0f && virtio_net_find(0))
-		(void)!virtio_net_send(virtio_net_find(0), data, MIN(len, VIRTIO_NET_FRAME_MAX));
+	if ((data[0] & 0x0f) == 0x0f && virtio_net_find(&test_bus, 0))
+		(void)!virtio_net_send(virtio_net_find(&test_bus, 0), data, MIN(len, VIRTIO_NET_FRAME_MAX));
 }
 
 /* A frame in queue 0; queue 1 only takes. */
@@ -96,7 +96,7 @@ static void submit_lent(struct virtio_net *net, uint8_t op)
 
 static void send_frames(uint8_t op)
 {
-	struct virtio_net *net = virtio_net_find(0);
+	struct virtio_net *net = virtio_net_find(&test_bus, 0);
 
 	if (!net)
 		return;
@@ -110,7 +110,7 @@ static void send_frames(uint8_t op)
 
 static void send(uint8_t op)
 {
-	struct virtio_net *net = virtio_net_find(0);
+	struct virtio_net *net = virtio_net_find(&test_bus, 0);
 	unsigned int len = op & 1 ? 14 + fuzz_u8() : fuzz_u16() % sizeof(frame);
 	uint64_t timeout_ns = op * NSEC_PER_USEC * 50;
 	unsigned int n = 1 + op % 32;
@@ -126,7 +126,7 @@ static void send(uint8_t op)
 
 static void check_info(void)
 {
-	struct virtio_net *net = virtio_net_find(0);
+	struct virtio_net *net = virtio_net_find(&test_bus, 0);
 	struct virtio_net_info info;
 
 	if (!net)
@@ -155,7 +155,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	virtio_net_init();
+	(void)virtio_net_init(&test_bus);
 	return 0;
 }
 
@@ -164,9 +164,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_begin(data, size);
 	/* MTU, MAC, STATUS */
 	hdev_start(VIRTIO_ID_NET, 0x10028 & ~((uint64_t)(fuzz_u8() & 1) << 3), answer);
-	if (virtio_net_find(0)) {
-		virtio_net_set_receiver(virtio_net_find(0), receive, frame);
-		make_own(virtio_net_find(0));
+	if (virtio_net_find(&test_bus, 0)) {
+		virtio_net_set_receiver(virtio_net_find(&test_bus, 0), receive, frame);
+		make_own(virtio_net_find(&test_bus, 0));
 	}
 	while (fuzz_more())
 		one_step();

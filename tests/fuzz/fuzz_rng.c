@@ -28,7 +28,7 @@ static void done(struct virtio_rng_request *req, int received)
 
 static void submit(unsigned int n)
 {
-	struct virtio_rng *rng = virtio_rng_find(0);
+	struct virtio_rng *rng = virtio_rng_find(&test_bus, 0);
 
 	if (!rng || reqs[n].pending)
 		return;
@@ -44,7 +44,7 @@ static void submit(unsigned int n)
 static void read_some(void)
 {
 	uint8_t buf[700];
-	struct virtio_rng *rng = virtio_rng_find(0);
+	struct virtio_rng *rng = virtio_rng_find(&test_bus, 0);
 	size_t len = fuzz_u16() % (sizeof(buf) + 1);
 	uint64_t timeout_ns = fuzz_u8() * NSEC_PER_MSEC / 8;
 
@@ -82,7 +82,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	virtio_rng_init();
+	(void)virtio_rng_init(&test_bus);
 	return 0;
 }
 

@@ -524,7 +524,7 @@ void hdev_start(uint32_t id, uint64_t wanted,
 	hdev.vm.vdev.dev.dma_ops = &fuzz_dma_ops;
 	hdev.vm.vdev.max_queue_size = 64;
 	hdev.vm.size = how & 8 ? HDEV_CONFIG + how / 16 : BLOCK_SIZE; /* for mmio_read() */
-	hdev.probed = !virtio_mmio_probe(&hdev.vm, window, 0xa000000, hdev.vm.size, 48);
+	hdev.probed = !virtio_mmio_probe(&test_bus, &hdev.vm, window, 0xa000000, hdev.vm.size, 48);
 	port_host_fail_alloc(0);
 }
 

@@ -9,6 +9,7 @@
 #ifndef TESTS_FUZZ_HDEV_H
 #define TESTS_FUZZ_HDEV_H
 
+#include "tests/device/test_bus.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/hring.h"
 #include "virtio/virtio_mmio.h"

@@ -361,7 +361,7 @@ void hdev_start_pci(uint32_t id)
 	p.notify_off = fuzz_u8();
 	if (how & 8)
 		p.notify_off = fuzz_u16();
-	hdev.probed = !virtio_pci_probe(&hdev.vp, &ops, &p, "pci@00:01.0", how & 4);
+	hdev.probed = !virtio_pci_probe(&test_bus, &hdev.vp, &ops, &p, "pci@00:01.0", how & 4);
 	port_host_fail_alloc(0);
 	if (hdev.probed)
 		(void)virtio_pci_shared_memory(&hdev.vp, fuzz_u8(), &length);

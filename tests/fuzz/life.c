@@ -16,18 +16,18 @@ static void use(uint8_t op)
 {
 	size_t len = 1 + op * 7u;
 
-	if (virtio_blk_find(0))
+	if (virtio_blk_find(&test_bus, 0))
 		hdev_bounded(TIMEOUT_NS,
-			     op & 1 ? virtio_blk_read(virtio_blk_find(0), op, buf, 1, TIMEOUT_NS)
-				    : virtio_blk_flush(virtio_blk_find(0), TIMEOUT_NS));
-	if (virtio_net_find(0))
+			     op & 1 ? virtio_blk_read(virtio_blk_find(&test_bus, 0), op, buf, 1, TIMEOUT_NS)
+				    : virtio_blk_flush(virtio_blk_find(&test_bus, 0), TIMEOUT_NS));
+	if (virtio_net_find(&test_bus, 0))
 		hdev_bounded(TIMEOUT_NS,
-			     virtio_net_send_wait(virtio_net_find(0), buf, 60 + op, TIMEOUT_NS));
-	if (virtio_console_find(0))
-		hdev_bounded(TIMEOUT_NS, virtio_console_write(virtio_console_find(0),
+			     virtio_net_send_wait(virtio_net_find(&test_bus, 0), buf, 60 + op, TIMEOUT_NS));
+	if (virtio_console_find(&test_bus, 0))
+		hdev_bounded(TIMEOUT_NS, virtio_console_write(virtio_console_find(&test_bus, 0),
 							      (const char *)buf, len, TIMEOUT_NS));
-	if (virtio_rng_find(0))
-		hdev_bounded(TIMEOUT_NS, virtio_rng_read(virtio_rng_find(0), buf, len, TIMEOUT_NS));
+	if (virtio_rng_find(&test_bus, 0))
+		hdev_bounded(TIMEOUT_NS, virtio_rng_read(virtio_rng_find(&test_bus, 0), buf, len, TIMEOUT_NS));
 }
 
 void life_step(void)
@@ -46,8 +46,8 @@ void life_step(void)
 
 void life_init(void)
 {
-	virtio_blk_init();
-	virtio_net_init();
-	virtio_console_init();
-	virtio_rng_init();
+	(void)virtio_blk_init(&test_bus);
+	(void)virtio_net_init(&test_bus);
+	(void)virtio_console_init(&test_bus);
+	(void)virtio_rng_init(&test_bus);
 }

@@ -107,7 +107,7 @@ static inline unsigned long requests_so_far(void)
 static inline int iommu_rig_init(void **state)
 {
 	(void)state;
-	virtio_iommu_init();
+	(void)virtio_iommu_init(&test_bus);
 	return 0;
 }
 

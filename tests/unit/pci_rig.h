@@ -77,7 +77,7 @@ static int pci_setup(void **state)
 	port_host_setup(state);
 	rig_over_pci = true;
 	rig_vectors = REFDEV_PCI_VECTORS;
-	virtio_register_driver(&driver);
+	(void)virtio_register_driver(&test_bus, &driver);
 	for (unsigned int i = 0; i < REFDEV_QUEUES; i++)
 		infos[i] = (struct virtqueue_info){"queue", callback};
 	nvqs = 1;
@@ -91,7 +91,7 @@ static int pci_setup(void **state)
 
 static int pci_teardown(void **state)
 {
-	virtio_unregister_driver(&driver);
+	virtio_unregister_driver(&test_bus, &driver);
 	return port_host_teardown(state);
 }
 

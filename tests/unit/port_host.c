@@ -178,8 +178,8 @@ static void run(uint64_t end_ns)
 {
 	bool moved = refdev_pump();
 
-	if (work_pending()) {
-		work_run();
+	if (work_pending(&system_wq)) {
+		work_run(&system_wq);
 		moved = true;
 	}
 	now_ns += moved ? 100 : MIN(TICK_NS, end_ns - now_ns);
@@ -257,7 +257,7 @@ static void enter_interrupt(bool enter)
 int port_host_setup(void **state)
 {
 	(void)state;
-	list_init(virtio_devices()); /* a test that failed may have left some */
+	list_init(&test_bus.devices); /* a test that failed may have left some */
 	refdev_forget();
 	dma_test_reset();
 	violation_reset();

@@ -30,10 +30,10 @@ void start_kind(struct refdev *dev, enum kind kind, bool direct)
 int recovery_rig_init(void **state)
 {
 	(void)state;
-	virtio_blk_init();
-	virtio_rng_init();
-	virtio_net_init();
-	virtio_console_init();
+	(void)virtio_blk_init(&test_bus);
+	(void)virtio_rng_init(&test_bus);
+	(void)virtio_net_init(&test_bus);
+	(void)virtio_console_init(&test_bus);
 	return 0;
 }
 
@@ -94,7 +94,7 @@ static void start_disk_on(enum kind kind, bool direct)
 	for (unsigned int i = 0; i < DISK * 512; i++)
 		disk->disk[i] = expected[i] = (uint8_t)test_random(&seed);
 	start_kind(dev, kind, direct);
-	blk = virtio_blk_find(0);
+	blk = virtio_blk_find(&test_bus, 0);
 	assert_non_null(blk);
 	memset(dones, 0, sizeof(dones));
 	memset(buffers, 0, sizeof(buffers));
@@ -177,7 +177,7 @@ static void rng_done(struct virtio_rng_request *req, int result)
 void start_rng(enum kind kind)
 {
 	start_kind(refdev_rng_new(version_of(kind)), kind, false);
-	rng = virtio_rng_find(0);
+	rng = virtio_rng_find(&test_bus, 0);
 	assert_non_null(rng);
 	asked = answered = 0;
 }
@@ -238,7 +238,7 @@ void start_net(enum kind kind)
 	start_kind(refdev_net_new(version_of(kind),
 				  BIT_ULL(REF_NET_F_MAC) | BIT_ULL(REF_NET_F_STATUS)),
 		   kind, false);
-	net = virtio_net_find(0);
+	net = virtio_net_find(&test_bus, 0);
 	assert_non_null(net);
 	virtio_net_set_receiver(net, receive, NULL);
 	virtio_net_set_tx_ready(net, wake, NULL);
@@ -275,7 +275,7 @@ struct tty *tty;
 void start_console(enum kind kind)
 {
 	start_kind(refdev_console_new(version_of(kind), 0), kind, false);
-	con = virtio_console_find(0);
+	con = virtio_console_find(&test_bus, 0);
 	assert_non_null(con);
 	tty = virtio_console_tty(con);
 }

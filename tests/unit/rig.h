@@ -49,15 +49,20 @@ static inline unsigned long rig_acknowledged(const struct rig *rig)
 	return rig->pci && rig_vectors ? 0 : 1;
 }
 
-/* Probes it. */
-static inline int rig_probe_prepared(struct rig *rig)
+/* Probes it on @bus. */
+static inline int rig_probe_on(struct rig *rig, struct virtio_bus *bus)
 {
 	struct refdev *dev = rig->dev;
 
 	if (rig->pci)
-		return virtio_pci_probe(&rig->vp, &refdev_pci_ops, dev, "pci@00:01.0",
+		return virtio_pci_probe(bus, &rig->vp, &refdev_pci_ops, dev, "pci@00:01.0",
 					dev->version < 2);
-	return virtio_mmio_probe(&rig->vm, refdev_base(dev), 0xa000000, REFDEV_MMIO_SIZE, 48);
+	return virtio_mmio_probe(bus, &rig->vm, refdev_base(dev), 0xa000000, REFDEV_MMIO_SIZE, 48);
+}
+
+static inline int rig_probe_prepared(struct rig *rig)
+{
+	return rig_probe_on(rig, &test_bus);
 }
 
 /* Probes @dev. Returns what the transport's probe does; the state is in rig->vdev. */

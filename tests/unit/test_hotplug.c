@@ -140,8 +140,8 @@ static unsigned int run_for(uint64_t ns)
 	unsigned int runs = 0;
 
 	for (;;) {
-		for (; work_pending(); runs++)
-			work_run();
+		for (; work_pending(&system_wq); runs++)
+			work_run(&system_wq);
 		if (!timer || timer_at > end)
 			break;
 		if (timer_at > now_ns)

@@ -285,14 +285,14 @@ static struct netclient client;
 static int init(void **state)
 {
 	(void)state;
-	virtio_net_init();
+	(void)virtio_net_init(&test_bus);
 	return 0;
 }
 
 static void open_client(void)
 {
 	rig_start(&rig, refdev_net_new(2, BIT_ULL(5)));
-	netclient_open(&client, NULL, virtio_net_find(0), OUR_IP, PEER_IP);
+	netclient_open(&client, NULL, virtio_net_find(&test_bus, 0), OUR_IP, PEER_IP);
 }
 
 static void an_arp_request_for_us_is_answered(void **state)

@@ -129,7 +129,7 @@ static void start_polled_console(enum kind kind)
 {
 	start_console(kind);
 	virtio_console_set_polled(con, true);
-	work_init(&ticker, tick);
+	work_init(&ticker, &system_wq, tick);
 	work_schedule(&ticker);
 }
 

@@ -305,7 +305,7 @@ static void a_mapping_that_fails_during_recovery_ends_or_delays_one_request(void
 		submit(0, 20);
 		ask_for_reset();
 		dma_test_fail_map(n);
-		work_run();
+		work_run(&system_wq);
 		dma_test_fail_map(0);
 		rig.dev->hold = false;
 		refdev_release(rig.dev);
@@ -332,7 +332,7 @@ static void removal_before_the_recovery_ends_every_request(void **state)
 		ask_for_reset();
 		rig_end(&rig);
 		assert_all_done(REQUESTS, -ENODEV);
-		assert_false(work_pending());
+		assert_false(work_pending(&system_wq));
 		assert_int_equal(port_host_live(), 0);
 	}
 }
@@ -441,7 +441,7 @@ static void a_mapping_that_fails_ends_one_request_for_entropy(void **state)
 	ask_until_full();
 	ask_for_reset();
 	dma_test_fail_map(2);
-	work_run();
+	work_run(&system_wq);
 	dma_test_fail_map(0);
 	assert_int_equal(answered, 1);
 	assert_int_equal(asks[1].received, -EIO);

@@ -82,7 +82,7 @@ static int setup(void **state)
 		.restore = test_restore,
 		.fail = test_fail,
 	};
-	virtio_register_driver(&driver);
+	(void)virtio_register_driver(&test_bus, &driver);
 	rig_start(&rig, refdev_new(&type, 2, 1, 16));
 	return 0;
 }
@@ -91,7 +91,7 @@ static int teardown(void **state)
 {
 	if (rig.dev)
 		rig_end(&rig);
-	virtio_unregister_driver(&driver);
+	virtio_unregister_driver(&test_bus, &driver);
 	return port_host_teardown(state);
 }
 
@@ -124,8 +124,8 @@ static void a_failure_that_is_reported_twice_is_recovered_once(void **state)
 	virtio_needs_recovery(rig.vdev, -EIO);
 	virtio_needs_recovery(rig.vdev, -EPROTO);
 	assert_int_equal(rig.vdev->error, -EIO); /* the first says why */
-	work_run();
-	work_run();
+	work_run(&system_wq);
+	work_run(&system_wq);
 	assert_live(1);
 	assert_int_equal(port_host_messages(LOG_WARNING), 1);
 }
@@ -136,8 +136,8 @@ static void a_recovery_at_once_leaves_the_work_item_nothing_to_do(void **state)
 	virtio_needs_recovery(rig.vdev, -EIO);
 	assert_int_equal(virtio_recover(rig.vdev, -ETIMEDOUT), 0);
 	assert_live(1);
-	assert_true(work_pending());
-	work_run();
+	assert_true(work_pending(&system_wq));
+	work_run(&system_wq);
 	assert_live(1);
 }
 
@@ -145,7 +145,7 @@ static void fail_again_and_wait(void)
 {
 	assert_int_equal(virtio_recover(rig.vdev, -EPROTO), -EBUSY); /* for another thread */
 	virtio_needs_recovery(rig.vdev, -EPROTO);
-	work_run(); /* as in a wait for an event */
+	work_run(&system_wq); /* as in a wait for an event */
 	assert_int_equal(seen.freezes, 1);
 	assert_int_equal(rig.vdev->state, VIRTIO_STATE_RECOVERING);
 }
@@ -158,10 +158,10 @@ static void a_failure_during_recovery_is_recovered_after_it(void **state)
 	assert_int_equal(virtio_recover(rig.vdev, -EIO), 0);
 	assert_int_equal(seen.freezes, 1);
 	assert_int_equal(rig.vdev->error, -EPROTO);
-	assert_true(work_pending());
-	work_run();
+	assert_true(work_pending(&system_wq));
+	work_run(&system_wq);
 	assert_live(2);
-	assert_false(work_pending());
+	assert_false(work_pending(&system_wq));
 }
 
 static void who_is_neither_live_nor_recovering_is_not_recovered(void **state)
@@ -174,11 +174,11 @@ static void who_is_neither_live_nor_recovering_is_not_recovered(void **state)
 		unsigned long resets = rig.dev->resets;
 
 		virtio_needs_recovery(rig.vdev, -EIO);
-		assert_false(work_pending());
+		assert_false(work_pending(&system_wq));
 		assert_int_equal(virtio_recover(rig.vdev, -EIO), -EBUSY);
 		assert_int_equal(rig.dev->resets, resets);
 		port_host_forbid_alloc(false);
-		virtio_unregister_driver(&driver); /* and then without one */
+		virtio_unregister_driver(&test_bus, &driver); /* and then without one */
 		assert_int_equal(rig.vdev->state, VIRTIO_STATE_NO_DRIVER);
 	}
 	assert_int_equal(seen.removes, 1);
@@ -252,7 +252,7 @@ static uint64_t remove_while_busy(void)
 
 	rig.vdev->recovery.busy = true; /* as another thread's virtio_recover() has it */
 	port_host_forbid_alloc(false);
-	virtio_unregister_driver(&driver);
+	virtio_unregister_driver(&test_bus, &driver);
 	assert_int_equal(seen.removes, 1);
 	assert_int_equal(rig.vdev->state, VIRTIO_STATE_NO_DRIVER);
 	return port_now_ns() - begin;

@@ -64,7 +64,7 @@ static struct virtio_driver driver = {
 static int setup(void **state)
 {
 	port_host_setup(state);
-	virtio_register_driver(&driver);
+	(void)virtio_register_driver(&test_bus, &driver);
 	probe_error = 0;
 	probes = 0;
 	return 0;
@@ -72,7 +72,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	virtio_unregister_driver(&driver);
+	virtio_unregister_driver(&test_bus, &driver);
 	return port_host_teardown(state);
 }
 
@@ -152,7 +152,7 @@ static void a_longer_config_space_is_no_obstacle(void **state)
 
 	(void)state;
 	rig_prepare(&rig, dev);
-	assert_int_equal(virtio_mmio_probe(&rig.vm, refdev_base(dev), 0xa000000, 0x10000, 48), 0);
+	assert_int_equal(virtio_mmio_probe(&test_bus, &rig.vm, refdev_base(dev), 0xa000000, 0x10000, 48), 0);
 	assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
 	rig_end(&rig);
 }
@@ -265,9 +265,9 @@ int main(void)
 		DEVICE_TEST(the_reference_device_notices_breaches),
 	};
 
-	virtio_blk_init();
-	virtio_net_init();
-	virtio_console_init();
-	virtio_rng_init();
+	(void)virtio_blk_init(&test_bus);
+	(void)virtio_net_init(&test_bus);
+	(void)virtio_console_init(&test_bus);
+	(void)virtio_rng_init(&test_bus);
 	return cmocka_run_group_tests_name("requirements of devices", tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
  */
 #include "lib/arch/host/arch/mmio.h"
 #include "tests/unit/test.h"
+#include "tests/device/test_bus.h"
 #include "virtio/virtio_mmio.h"
 #include "virtio/wire/mmio.h"
 
@@ -161,7 +162,7 @@ static int setup(void **state)
 	io.reg[VIRTIO_MMIO_DEVICE_ID / 4] = TEST_ID;
 	io.reg[VIRTIO_MMIO_QUEUE_SIZE_MAX / 4] = 16;
 	io.features[1] = BIT(VIRTIO_F_VERSION_1 - 32) | BIT(VIRTIO_F_RING_RESET - 32);
-	virtio_register_driver(&driver);
+	(void)virtio_register_driver(&test_bus, &driver);
 	return 0;
 }
 
@@ -169,13 +170,13 @@ static int teardown(void **state)
 {
 	if (vm.base)
 		virtio_mmio_remove(&vm);
-	virtio_unregister_driver(&driver);
+	virtio_unregister_driver(&test_bus, &driver);
 	return port_host_teardown(state);
 }
 
 static int start(void)
 {
-	return virtio_mmio_probe(&vm, io.block, 0xa000000, sizeof(io.block), 48);
+	return virtio_mmio_probe(&test_bus, &vm, io.block, 0xa000000, sizeof(io.block), 48);
 }
 
 /* From here on the log is of what the test does. */

@@ -190,7 +190,7 @@ static struct iommu *probe_named(const char *names, int names_len)
 	iommu_for_each(remember, &before);
 	make_tree(instances - 1, names, names_len);
 	smmu_v3_init();
-	work_run();
+	work_run(&system_wq);
 	iommu_for_each(remember, &after);
 	return after == before ? NULL : after;
 }
@@ -611,7 +611,7 @@ static void events_that_are_lost_are_counted(void **state)
 	for (unsigned int i = 0; i < 200; i++)
 		assert_null(reads(0x1000));
 	take_interrupt();
-	work_run();
+	work_run(&system_wq);
 	assert_int_equal(told, 128);
 	assert_int_equal(iommu->faults_lost, 1);
 	expect_fault(0x2000, false, IOMMU_FAULT_UNMAPPED);
@@ -620,7 +620,7 @@ static void events_that_are_lost_are_counted(void **state)
 	take_interrupt();
 	assert_int_equal(iommu->faults_lost, 2);
 	/* An SMMU that reports it as a global error. */
-	work_run();
+	work_run(&system_wq);
 	ref->abort_full = true;
 	for (unsigned int i = 0; i < 130; i++)
 		assert_null(reads(0x1000));
@@ -629,7 +629,7 @@ static void events_that_are_lost_are_counted(void **state)
 	assert_int_equal(iommu->faults_lost, 3);
 	assert_int_equal(ref->gerror, ref->gerrorn);
 	told = 0;
-	work_run();
+	work_run(&system_wq);
 	expect_fault(0x2000, false, IOMMU_FAULT_UNMAPPED);
 }
 

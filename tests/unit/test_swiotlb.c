@@ -648,7 +648,7 @@ static void a_disk_works_that_sees_only_shared_memory(void **state)
 
 	(void)state;
 	start(ref, &swiotlb_dma_ops);
-	blk = virtio_blk_find(0);
+	blk = virtio_blk_find(&test_bus, 0);
 	seed = 1;
 	scribble((char *)data, sizeof(data));
 	/* Eight requests of 32 KiB are more than the pool holds: some wait. */
@@ -675,9 +675,9 @@ static void a_disk_that_writes_no_status_has_failed(void **state)
 
 	(void)state;
 	start(ref, &swiotlb_dma_ops);
-	assert_int_equal(virtio_blk_read(virtio_blk_find(0), 0, sector, 1, NSEC_PER_SEC), 0);
+	assert_int_equal(virtio_blk_read(virtio_blk_find(&test_bus, 0), 0, sector, 1, NSEC_PER_SEC), 0);
 	refdev_blk(ref)->no_status = true;
-	assert_int_equal(virtio_blk_write(virtio_blk_find(0), 0, sector, 1, NSEC_PER_SEC), -EIO);
+	assert_int_equal(virtio_blk_write(virtio_blk_find(&test_bus, 0), 0, sector, 1, NSEC_PER_SEC), -EIO);
 	rig_end(&rig);
 }
 
@@ -691,9 +691,9 @@ static void a_disk_without_room_fails_and_recovers(void **state)
 	(void)state;
 	start(ref, &swiotlb_dma_ops);
 	addr = map(buffer, POOL_BYTES, DMA_TO_DEVICE);
-	assert_int_equal(virtio_blk_read(virtio_blk_find(0), 0, sector, 1, NSEC_PER_SEC), -ENOMEM);
+	assert_int_equal(virtio_blk_read(virtio_blk_find(&test_bus, 0), 0, sector, 1, NSEC_PER_SEC), -ENOMEM);
 	dma_unmap_single(&dev, addr, POOL_BYTES, DMA_TO_DEVICE);
-	assert_int_equal(virtio_blk_read(virtio_blk_find(0), 0, sector, 1, NSEC_PER_SEC), 0);
+	assert_int_equal(virtio_blk_read(virtio_blk_find(&test_bus, 0), 0, sector, 1, NSEC_PER_SEC), 0);
 	rig_end(&rig);
 }
 
@@ -763,7 +763,7 @@ int main(void)
 		SWIOTLB_TEST(a_device_without_access_platform_gets_physical_addresses),
 	};
 
-	virtio_blk_init();
-	virtio_rng_init();
+	(void)virtio_blk_init(&test_bus);
+	(void)virtio_rng_init(&test_bus);
 	return cmocka_run_group_tests_name("swiotlb", tests, NULL, NULL);
 }

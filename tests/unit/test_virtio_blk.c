@@ -17,7 +17,7 @@ static void start(struct refdev *dev)
 {
 	ref = refdev_blk(dev);
 	rig_start(&rig, dev);
-	blk = virtio_blk_find(0);
+	blk = virtio_blk_find(&test_bus, 0);
 	assert_non_null(blk);
 	assert_ptr_equal(virtio_blk_device(blk), rig.vdev);
 }
@@ -168,7 +168,7 @@ static void senseless_limits_do_no_harm(void **state)
 				refdev_set_config(dev, 20, values[blksize], 4);
 				refdev_set_config(dev, 24, 255, 1);
 				assert_int_equal(rig_probe(&rig, dev), 0);
-				blk = virtio_blk_find(0);
+				blk = virtio_blk_find(&test_bus, 0);
 				if (blk)
 					(void)!virtio_blk_read(blk, 0, buf, 64, SECONDS(1));
 				/* A size of 0 or segments of 0 can only be ignored. */
@@ -452,7 +452,7 @@ static void a_ring_too_small_for_a_request_fails_or_works(void **state)
 
 		dev->queues[0].size_max = size;
 		assert_int_equal(rig_probe(&rig, dev), 0);
-		blk = virtio_blk_find(0);
+		blk = virtio_blk_find(&test_bus, 0);
 		if (blk)
 			assert_true(virtio_blk_read(blk, 0, buf, 8, SECONDS(1)) <= 0);
 		rig_end(&rig);
@@ -730,7 +730,7 @@ static void a_capacity_that_never_stands_still_fails_the_probe(void **state)
 	dev->lies.generation_moves = true;
 	assert_int_equal(rig_probe(&rig, dev), 0);
 	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
-	assert_null(virtio_blk_find(0));
+	assert_null(virtio_blk_find(&test_bus, 0));
 	rig_end(&rig);
 }
 
@@ -741,20 +741,20 @@ static void disks_are_counted_in_their_order(void **state)
 	(void)state;
 	assert_int_equal(rig_probe(&rig, refdev_blk_new(2, 10, 0)), 0);
 	assert_int_equal(rig_probe(&other, refdev_blk_new(1, 20, 0)), 0);
-	assert_ptr_equal(virtio_blk_device(virtio_blk_find(0)), rig.vdev);
-	assert_ptr_equal(virtio_blk_device(virtio_blk_find(1)), other.vdev);
-	assert_null(virtio_blk_find(2));
+	assert_ptr_equal(virtio_blk_device(virtio_blk_find(&test_bus, 0)), rig.vdev);
+	assert_ptr_equal(virtio_blk_device(virtio_blk_find(&test_bus, 1)), other.vdev);
+	assert_null(virtio_blk_find(&test_bus, 2));
 	rig_remove(&rig);
 	/* Who stays keeps his number, and who comes takes the one that is free. */
-	assert_null(virtio_blk_find(0));
-	assert_ptr_equal(virtio_blk_device(virtio_blk_find(1)), other.vdev);
+	assert_null(virtio_blk_find(&test_bus, 0));
+	assert_ptr_equal(virtio_blk_device(virtio_blk_find(&test_bus, 1)), other.vdev);
 	refdev_free(rig.dev);
 	assert_int_equal(rig_probe(&rig, refdev_blk_new(2, 10, 0)), 0);
-	assert_ptr_equal(virtio_blk_device(virtio_blk_find(0)), rig.vdev);
-	assert_ptr_equal(virtio_blk_device(virtio_blk_find(1)), other.vdev);
+	assert_ptr_equal(virtio_blk_device(virtio_blk_find(&test_bus, 0)), rig.vdev);
+	assert_ptr_equal(virtio_blk_device(virtio_blk_find(&test_bus, 1)), other.vdev);
 	assert_int_equal(rig.vdev->index, 0);
 	assert_int_equal(other.vdev->index, 1);
-	assert_ptr_equal(virtio_devices()->next, &rig.vdev->node);
+	assert_ptr_equal(test_bus.devices.next, &rig.vdev->node);
 	rig_remove(&rig);
 	rig_remove(&other);
 	refdev_free(rig.dev);
@@ -764,7 +764,7 @@ static void disks_are_counted_in_their_order(void **state)
 static int init(void **state)
 {
 	(void)state;
-	virtio_blk_init();
+	(void)virtio_blk_init(&test_bus);
 	return 0;
 }
 

@@ -12,7 +12,7 @@ static void start(struct refdev *dev)
 {
 	ref = refdev_console(dev);
 	rig_start(&rig, dev);
-	con = virtio_console_find(0);
+	con = virtio_console_find(&test_bus, 0);
 	assert_non_null(con);
 	tty = virtio_console_tty(con);
 	assert_non_null(tty);
@@ -235,7 +235,7 @@ static void removal_gives_everything_back(void **state)
 	rig.dev->hold = true;
 	assert_int_equal(tty->write(tty, "abc", 3), 3);
 	rig_end(&rig);
-	assert_null(virtio_console_find(0));
+	assert_null(virtio_console_find(&test_bus, 0));
 	assert_int_equal(port_host_live(), 0);
 }
 
@@ -260,7 +260,7 @@ static void running_out_of_memory_in_probe_is_survived(void **state)
 static int init(void **state)
 {
 	(void)state;
-	virtio_console_init();
+	(void)virtio_console_init(&test_bus);
 	return 0;
 }
 

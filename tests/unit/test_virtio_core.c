@@ -128,14 +128,14 @@ static void assert_trace(const struct refdev *dev, const uint8_t *want, unsigned
 static int setup(void **state)
 {
 	port_host_setup(state);
-	virtio_register_driver(&driver);
+	(void)virtio_register_driver(&test_bus, &driver);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	virtio_unregister_driver(&driver);
-	assert_true(list_empty(virtio_devices()));
+	virtio_unregister_driver(&test_bus, &driver);
+	assert_true(list_empty(&test_bus.devices));
 	return port_host_teardown(state);
 }
 
@@ -247,12 +247,12 @@ static void a_transport_that_cannot_write_the_features_ends_it(void **state)
 	struct virtio_config_ops ops;
 
 	(void)state;
-	virtio_unregister_driver(&driver);
+	virtio_unregister_driver(&test_bus, &driver);
 	assert_int_equal(rig_probe(&rig, make(2)), 0);
 	ops = *rig.vdev->config;
 	ops.finalize_features = refuse_to_finalize;
 	rig.vdev->config = &ops;
-	virtio_register_driver(&driver);
+	(void)virtio_register_driver(&test_bus, &driver);
 	assert_int_equal(seen.probes, 0);
 	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
 	assert_int_equal(rig.vdev->error, -EPROTO);
@@ -292,11 +292,11 @@ static void a_device_without_a_driver_is_left_alone(void **state)
 	struct refdev *dev = make(2);
 
 	(void)state;
-	virtio_unregister_driver(&driver);
+	virtio_unregister_driver(&test_bus, &driver);
 	assert_int_equal(rig_probe(&rig, dev), 0);
 	assert_int_equal(rig.vdev->state, VIRTIO_STATE_NO_DRIVER);
 	assert_int_equal(dev->status & REF_S_DRIVER, 0);
-	virtio_register_driver(&driver); /* and found when one comes */
+	(void)virtio_register_driver(&test_bus, &driver); /* and found when one comes */
 	assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
 	rig_end(&rig);
 }
@@ -308,10 +308,10 @@ static void devices_are_found_by_type_in_the_order_of_registration(void **state)
 	(void)state;
 	assert_int_equal(rig_probe(&rig, make(2)), 0);
 	assert_int_equal(rig_probe(&second, make(1)), 0);
-	assert_ptr_equal(virtio_find_device(TEST_ID, 0), rig.vdev);
-	assert_ptr_equal(virtio_find_device(TEST_ID, 1), second.vdev);
-	assert_null(virtio_find_device(TEST_ID, 2));
-	assert_null(virtio_find_device(VIRTIO_ID_NET, 0));
+	assert_ptr_equal(virtio_find_device(&test_bus, TEST_ID, 0), rig.vdev);
+	assert_ptr_equal(virtio_find_device(&test_bus, TEST_ID, 1), second.vdev);
+	assert_null(virtio_find_device(&test_bus, TEST_ID, 2));
+	assert_null(virtio_find_device(&test_bus, VIRTIO_ID_NET, 0));
 	assert_int_equal(second.vdev->index, rig.vdev->index + 1);
 	seen.dev = second.dev;
 	rig_remove(&second);
@@ -338,15 +338,15 @@ static void a_driver_takes_and_leaves_its_own_devices_only(void **state)
 
 	(void)state;
 	assert_int_equal(rig_probe(&rig, make(2)), 0);
-	virtio_unregister_driver(&driver);
+	virtio_unregister_driver(&test_bus, &driver);
 	assert_int_equal(rig.vdev->state, VIRTIO_STATE_NO_DRIVER);
 	other_probes = 0;
 	other.device_id = TEST_ID + 1; /* free, but another type */
-	virtio_register_driver(&other);
+	(void)virtio_register_driver(&test_bus, &other);
 	assert_int_equal(rig.vdev->state, VIRTIO_STATE_NO_DRIVER);
-	virtio_register_driver(&driver);
+	(void)virtio_register_driver(&test_bus, &driver);
 	assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
-	virtio_unregister_driver(&other); /* while another's is alive */
+	virtio_unregister_driver(&test_bus, &other); /* while another's is alive */
 	assert_ptr_equal(rig.vdev->driver, &driver);
 	assert_int_equal(seen.removes, 1);
 
@@ -354,15 +354,60 @@ static void a_driver_takes_and_leaves_its_own_devices_only(void **state)
 	seen.probe_error = -EPROTO;
 	assert_int_equal(rig_probe(&failed, seen.dev), 0);
 	other.device_id = TEST_ID; /* the type, but driven, or given up */
-	virtio_register_driver(&other);
+	(void)virtio_register_driver(&test_bus, &other);
 	assert_int_equal(other_probes, 0);
 	assert_ptr_equal(rig.vdev->driver, &driver);
 	assert_int_equal(failed.vdev->state, VIRTIO_STATE_FAILED);
-	virtio_unregister_driver(&other);
+	virtio_unregister_driver(&test_bus, &other);
 	rig_remove(&failed);
 	refdev_free(failed.dev);
 	seen.dev = rig.dev;
 	rig_end(&rig);
+}
+
+static const struct virtio_driver driver_for_none = {.name = "none", .device_id = TEST_ID + 100};
+
+static void an_instance_knows_its_own_devices_and_drivers_only(void **state)
+{
+	struct virtio_bus other;
+	struct work_queue queue;
+	struct rig here;
+
+	(void)state;
+	work_queue_init(&queue, NULL, NULL);
+	virtio_bus_init(&other, &queue);
+	rig_prepare(&rig, make_modern());
+	assert_int_equal(rig_probe_on(&rig, &other), 0);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_NO_DRIVER); /* that is test_bus's */
+	assert_int_equal(rig_probe(&here, make_modern()), 0);
+	assert_int_equal(here.vdev->state, VIRTIO_STATE_LIVE);
+	assert_int_equal(rig.vdev->number + here.vdev->number, 0);
+	assert_ptr_equal(virtio_find_device(&other, TEST_ID, 0), rig.vdev);
+	assert_ptr_equal(virtio_find_device(&test_bus, TEST_ID, 0), here.vdev);
+	/* One driver serves both. What one leaves for later waits for its own queue. */
+	assert_int_equal(virtio_register_driver(&other, &driver), 0);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
+	virtio_needs_recovery(rig.vdev, -EIO);
+	assert_false(work_pending(&system_wq));
+	work_run(&queue);
+	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED); /* the driver cannot recover */
+	virtio_unregister_driver(&other, &driver);
+	assert_int_equal(here.vdev->state, VIRTIO_STATE_LIVE);
+	rig_remove(&rig);
+	rig_remove(&here);
+	refdev_free(rig.dev);
+	refdev_free(here.dev);
+}
+
+static void an_instance_takes_so_many_drivers(void **state)
+{
+	struct virtio_bus other;
+
+	(void)state;
+	virtio_bus_init(&other, &system_wq);
+	for (unsigned int i = 0; i < VIRTIO_DRIVERS_MAX; i++)
+		assert_int_equal(virtio_register_driver(&other, &driver_for_none), 0);
+	assert_int_equal(virtio_register_driver(&other, &driver), -ENOSPC);
 }
 
 static void a_device_without_id_or_operations_is_not_registered(void **state)
@@ -372,13 +417,13 @@ static void a_device_without_id_or_operations_is_not_registered(void **state)
 
 	(void)state;
 	memset(&vdev, 0, sizeof(vdev));
-	assert_int_equal(virtio_register_device(&vdev), -EINVAL);
+	assert_int_equal(virtio_register_device(&test_bus, &vdev), -EINVAL);
 	vdev.id.device = TEST_ID;
-	assert_int_equal(virtio_register_device(&vdev), -EINVAL);
+	assert_int_equal(virtio_register_device(&test_bus, &vdev), -EINVAL);
 	vdev.config = &ops;
 	vdev.id.device = 0;
-	assert_int_equal(virtio_register_device(&vdev), -EINVAL);
-	assert_true(list_empty(virtio_devices()));
+	assert_int_equal(virtio_register_device(&test_bus, &vdev), -EINVAL);
+	assert_true(list_empty(&test_bus.devices));
 }
 
 /* 3.3.1#2 */
@@ -401,10 +446,10 @@ static void a_driver_that_leaves_gives_up_its_devices(void **state)
 	(void)state;
 	rig_start(&rig, make(2));
 	port_host_forbid_alloc(false);
-	virtio_unregister_driver(&driver);
+	virtio_unregister_driver(&test_bus, &driver);
 	assert_int_equal(seen.removes, 1);
 	assert_int_equal(rig.vdev->state, VIRTIO_STATE_NO_DRIVER);
-	virtio_register_driver(&driver);
+	(void)virtio_register_driver(&test_bus, &driver);
 	rig_end(&rig);
 }
 
@@ -650,7 +695,7 @@ static void a_device_that_needs_a_reset_is_broken_and_its_queues_are_told(void *
 	assert_int_equal(rig.vdev->config_changes, 2);
 	assert_int_equal(seen.config_changes, 0);
 	assert_int_equal(port_host_messages(LOG_ERROR), 1);
-	work_run();
+	work_run(&system_wq);
 	assert_int_equal(rig.dev->status, REF_S_FAILED);
 	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
 	assert_int_equal(rig.vdev->error, -EIO);
@@ -700,6 +745,8 @@ int main(void)
 		CORE_TEST(a_device_without_a_driver_is_left_alone),
 		CORE_TEST(devices_are_found_by_type_in_the_order_of_registration),
 		CORE_TEST(a_driver_takes_and_leaves_its_own_devices_only),
+		CORE_TEST(an_instance_knows_its_own_devices_and_drivers_only),
+		CORE_TEST(an_instance_takes_so_many_drivers),
 		CORE_TEST(a_device_without_id_or_operations_is_not_registered),
 		CORE_TEST(removal_resets_the_device_before_its_memory_is_freed),
 		CORE_TEST(a_driver_that_leaves_gives_up_its_devices),

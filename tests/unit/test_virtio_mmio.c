@@ -54,7 +54,7 @@ static int setup(void **state)
 	unsigned int i;
 
 	port_host_setup(state);
-	virtio_register_driver(&driver);
+	(void)virtio_register_driver(&test_bus, &driver);
 	for (i = 0; i < 4; i++)
 		infos[i] = (struct virtqueue_info){"queue", callback};
 	nvqs = 1;
@@ -65,7 +65,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	virtio_unregister_driver(&driver);
+	virtio_unregister_driver(&test_bus, &driver);
 	return port_host_teardown(state);
 }
 
@@ -125,7 +125,7 @@ static void a_version_that_does_not_exist_is_refused(void **state)
 
 		dev->lies.version = versions[i];
 		assert_int_equal(rig_probe(&rig, dev), -EINVAL);
-		assert_true(list_empty(virtio_devices()));
+		assert_true(list_empty(&test_bus.devices));
 		refdev_free(dev);
 	}
 }
@@ -137,7 +137,7 @@ static void a_register_block_that_is_too_small_is_refused(void **state)
 
 	(void)state;
 	memset(&vm, 0, sizeof(vm));
-	assert_int_equal(virtio_mmio_probe(&vm, refdev_base(dev), 0, 0xff, 1), -EINVAL);
+	assert_int_equal(virtio_mmio_probe(&test_bus, &vm, refdev_base(dev), 0, 0xff, 1), -EINVAL);
 	refdev_free(dev);
 }
 
@@ -277,10 +277,10 @@ static void a_ring_beyond_a_legacy_devices_reach_is_refused(void **state)
 	(void)state;
 	far_ops.alloc = alloc_far;
 	far_ops.free = free_far;
-	virtio_unregister_driver(&driver);
+	virtio_unregister_driver(&test_bus, &driver);
 	assert_int_equal(rig_probe(&rig, dev), 0);
 	rig.vdev->dev.dma_ops = &far_ops;
-	virtio_register_driver(&driver);
+	(void)virtio_register_driver(&test_bus, &driver);
 	assert_int_equal(find_result, -E2BIG);
 	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
 	assert_int_equal(rig.vdev->error, -E2BIG);

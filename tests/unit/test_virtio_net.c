@@ -41,7 +41,7 @@ static void start(struct refdev *dev)
 	memset(&got, 0, sizeof(got));
 	ref = refdev_net(dev);
 	rig_start(&rig, dev);
-	net = virtio_net_find(0);
+	net = virtio_net_find(&test_bus, 0);
 	assert_non_null(net);
 	virtio_net_set_receiver(net, receive, &got);
 }
@@ -235,7 +235,7 @@ static void an_mtu_out_of_range_does_no_harm(void **state)
 
 		refdev_set_config(dev, 10, values[i], 2);
 		assert_int_equal(rig_probe(&rig, dev), 0);
-		net = virtio_net_find(0);
+		net = virtio_net_find(&test_bus, 0);
 		if (net) {
 			virtio_net_get_info(net, &info);
 			assert_in_range(info.mtu, 68, 1500);
@@ -426,7 +426,7 @@ static void removal_gives_everything_back(void **state)
 	rig.dev->hold = true;
 	assert_int_equal(virtio_net_send(net, frame, sizeof(frame)), 0);
 	rig_end(&rig);
-	assert_null(virtio_net_find(0));
+	assert_null(virtio_net_find(&test_bus, 0));
 	assert_int_equal(port_host_live(), 0);
 }
 
@@ -475,7 +475,7 @@ static void running_out_of_memory_in_probe_is_survived(void **state)
 static int init(void **state)
 {
 	(void)state;
-	virtio_net_init();
+	(void)virtio_net_init(&test_bus);
 	return 0;
 }
 

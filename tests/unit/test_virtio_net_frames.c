@@ -126,7 +126,7 @@ static void start(enum kind kind, unsigned int size)
 	if (size)
 		dev->queues[1].size_max = size;
 	start_kind(dev, kind, rig_direct);
-	net = virtio_net_find(0);
+	net = virtio_net_find(&test_bus, 0);
 	assert_non_null(net);
 	virtio_net_set_receiver(net, receive, NULL);
 	virtio_net_set_tx_ready(net, ready, NULL);
@@ -386,7 +386,7 @@ static void who_finds_none_to_lend_is_told_when_there_are(void **state)
 		assert_int_equal(times_ready, 0);
 		virtio_net_return(net, lent, 1);
 		assert_int_equal(times_ready, 0); /* not from within that call */
-		work_run();
+		work_run(&system_wq);
 		assert_int_equal(times_ready, 1);
 		assert_int_equal(virtio_net_send(net, frame_60(), 60), 0);
 		/* they are with the device */

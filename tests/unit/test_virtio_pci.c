@@ -88,7 +88,7 @@ static void a_device_with_the_legacy_header_alone_is_driven_by_it(void **state)
 	(void)state;
 	refdev_pci_clear_caps(dev);
 	rig_prepare(&rig, dev);
-	assert_int_equal(virtio_pci_probe(&rig.vp, &refdev_pci_ops, dev, "pci@00:01.0", false), 0);
+	assert_int_equal(virtio_pci_probe(&test_bus, &rig.vp, &refdev_pci_ops, dev, "pci@00:01.0", false), 0);
 	assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
 	assert_true(rig.vdev->legacy);
 	rig_end(&rig);
@@ -101,7 +101,7 @@ static void a_modern_device_stays_modern(void **state)
 
 	(void)state;
 	rig_prepare(&rig, dev);
-	assert_int_equal(virtio_pci_probe(&rig.vp, &refdev_pci_ops, dev, "pci@00:01.0", true), 0);
+	assert_int_equal(virtio_pci_probe(&test_bus, &rig.vp, &refdev_pci_ops, dev, "pci@00:01.0", true), 0);
 	assert_false(rig.vdev->legacy);
 	rig_end(&rig);
 }
@@ -111,7 +111,7 @@ static void a_modern_device_stays_modern(void **state)
 static void expect_no_device(struct refdev *dev)
 {
 	assert_int_equal(rig_probe(&rig, dev), -EINVAL);
-	assert_true(list_empty(virtio_devices()));
+	assert_true(list_empty(&test_bus.devices));
 	assert_true(port_host_messages(LOG_ERROR) > 0);
 	pci_discard(dev);
 }

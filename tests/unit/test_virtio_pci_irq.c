@@ -434,7 +434,7 @@ static void a_device_that_has_vanished_is_noticed_on_its_line(void **state)
 	pci->gone = true;
 	assert_int_equal(line(), IRQ_NONE);
 	assert_int_equal(rig.vdev->state, VIRTIO_STATE_RECOVERING);
-	work_run();
+	work_run(&system_wq);
 	assert_int_equal(rig.vdev->state, VIRTIO_STATE_FAILED);
 	assert_int_equal(rig.vdev->error, -ENODEV);
 	assert_true(rig.vdev->gone);

@@ -13,7 +13,7 @@ static void start(uint32_t version)
 
 	ref = refdev_rng(dev);
 	rig_start(&rig, dev);
-	rng = virtio_rng_find(0);
+	rng = virtio_rng_find(&test_bus, 0);
 	assert_non_null(rng);
 }
 
@@ -199,7 +199,7 @@ static void running_out_of_memory_in_probe_is_survived(void **state)
 static int init(void **state)
 {
 	(void)state;
-	virtio_rng_init();
+	(void)virtio_rng_init(&test_bus);
 	return 0;
 }
 

@@ -66,7 +66,7 @@ static void start(uint64_t features)
 
 	taken = recycled = 0;
 	dev->offered |= features;
-	virtio_register_driver(&driver);
+	(void)virtio_register_driver(&test_bus, &driver);
 	assert_int_equal(rig_probe(&rig, dev), 0);
 	assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
 	assert_int_equal(dev->accepted & features, features);
@@ -75,7 +75,7 @@ static void start(uint64_t features)
 static void end(void)
 {
 	rig_end(&rig);
-	virtio_unregister_driver(&driver);
+	virtio_unregister_driver(&test_bus, &driver);
 }
 
 static void recycle(struct virtqueue *q, void *data)
