@@ -260,21 +260,49 @@ $(B)/arm/arm_memset: tests/unit/arm_memset.c lib/arch/arm/memset.S Makefile | de
 
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 2 ? 2 : n > 8 ? 8 : n + 1)))
 
+# Its memory layout does not go with addresses that are random in many bits.
+THREADS_RUN := 'setarch -R $(B)/threads/test_threads'
+
 .PHONY: test
 test: all $(UNIT_TESTS) $(B)/s390x/bigendian $(B)/arm/arm_memset | deps ## run all tests; the last line is "N passed, N failed"
 	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) --pytest tests/bench --pytest tests/qemu \
 		--pytest-args='$(PYTEST_ARGS)' --alone '$(BENCH_COUNT)' $(FUZZ_SHORT) $(UNIT_TESTS) \
-		$(BIG_ENDIAN_RUN) $(ARM_RUN)
+		$(BIG_ENDIAN_RUN) $(ARM_RUN) $(THREADS_RUN)
 
 .PHONY: test-unit
 test-unit: $(UNIT_TESTS) $(B)/s390x/bigendian $(B)/arm/arm_memset | deps ## run the unit tests alone (host, ASan and UBSan; those of make bench)
 	@$(PYTHON) tests/check/run_tests.py --workers $(JOBS) --pytest tests/bench $(UNIT_TESTS) \
-		$(BIG_ENDIAN_RUN) $(ARM_RUN)
+		$(BIG_ENDIAN_RUN) $(ARM_RUN) $(THREADS_RUN)
 
 .PHONY: test-qemu
 test-qemu: all | deps ## run the QEMU tests alone (PYTEST_ARGS='-k blk' chooses)
 	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) --pytest tests/qemu \
 		--pytest-args='$(PYTEST_ARGS)'
+
+# --- threads --------------------------------------------------------------------------------
+
+# The drivers and ports/threads, watched by ThreadSanitizer; the devices, which are hardware, are not.
+TSAN_PORT    := -DVIRTIO_PORT_TYPES='"ports/threads/port_types.h"'
+TSAN_CFLAGS  := $(HOST_CFLAGS) -D_GNU_SOURCE -pthread $(TSAN_PORT)
+TSAN_WATCHED := $(filter virtio/% drivers/virtio/% $(addprefix lib/,dma.c dma_direct.c pages.c scatterlist.c list_sort.c work.c system_wq.c), \
+	$(filter-out lib/dma_iommu% drivers/virtio/virtio_iommu%,$(HOST_SHIPPED))) \
+	$(wildcard ports/threads/*.c) tests/threads/test_threads.c
+TSAN_DEVICE  := $(filter-out tests/device/refdev_pci% tests/device/refdev_iommu% tests/device/its% tests/device/refsmmu% \
+	tests/device/sim% tests/device/encryption.c,$(wildcard tests/device/*.c)) tests/threads/hardware.c
+
+# It knows nothing of fences, which order what the devices see.
+$(addprefix $(B)/threads/obj/,$(TSAN_WATCHED:%.c=%.o)): TSAN := -fsanitize=thread -Wno-tsan
+$(B)/threads/obj/%.o: %.c Makefile | deps
+	@mkdir -p $(@D)
+	@echo "  CC      threads $<"
+	@$(HOST_CC) $(TSAN_CFLAGS) $(TSAN) -MMD -MP -c $< -o $@
+
+$(B)/threads/test_threads: $(patsubst %.c,$(B)/threads/obj/%.o,$(TSAN_WATCHED) $(TSAN_DEVICE))
+	@echo "  LD      $@"
+	@$(HOST_CC) -pthread -fsanitize=thread $(foreach b,8 16 32,-Wl,--wrap=mmio_read$(b) -Wl,--wrap=mmio_write$(b)) \
+		-o $@ $^ -lcmocka
+
+test test-unit: $(B)/threads/test_threads
 
 # --- fuzzing -------------------------------------------------------------------------------
 

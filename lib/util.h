@@ -27,9 +27,20 @@
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
-/* One access of the exact width to memory that a device or a handler also touches. */
+/* One access of the exact width to memory that a device, a handler or another thread also touches. */
+#ifndef __SANITIZE_THREAD__
 #define READ_ONCE(x)	 (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
+#else /* which takes a volatile access for any other */
+#define READ_ONCE(x)	 __atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v) __atomic_store_n(&(x), v, __ATOMIC_RELAXED)
+#endif
+
+/* A function that reads what another thread may be changing, and whose caller can live with either answer. */
+#define __racy __attribute__((no_sanitize("thread")))
+
+/* A count for people, that nobody has a lock for: of two at once one may be lost. */
+#define COUNT_UP(x, n) WRITE_ONCE(x, READ_ONCE(x) + (n))
 
 /* After this the compiler can neither read the integer variable @x again from where it came, nor knows
  * anything of it. Where a value is widened on reading this is cheaper than READ_ONCE(). */

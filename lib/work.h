@@ -21,7 +21,8 @@ struct work_queue_ops {
 struct work_queue {
 	struct list_head waiting, batch;
 	bool running;
-	const struct work_queue_ops *ops; /* NULL: one CPU, whose interrupts are masked; nobody is told */
+	const struct work_queue_ops
+		*ops; /* NULL: one CPU, whose interrupts are masked; nobody is told */
 	void *arg;
 };
 
@@ -32,8 +33,8 @@ struct work {
 	bool pending;
 };
 
-#define WORK_QUEUE_INIT(queue)                                                              \
-	{                                                                                   \
+#define WORK_QUEUE_INIT(queue)                                                                     \
+	{                                                                                          \
 		.waiting = LIST_HEAD_INIT((queue).waiting), .batch = LIST_HEAD_INIT((queue).batch) \
 	}
 

@@ -14,6 +14,14 @@
 #include "lib/log.h"
 #include "lib/util.h"
 
+/*
+ * A port whose locks and events are larger than a pointer and are not to come from a heap defines struct port_lock and
+ * struct port_event itself, in a header that the compiler is told of: -DVIRTIO_PORT_TYPES='"port_types.h"'.
+ */
+#ifdef VIRTIO_PORT_TYPES
+#include VIRTIO_PORT_TYPES
+#endif
+
 /* --- memory ------------------------------------------------------------------------------ */
 
 /* @size bytes, zeroed, aligned for any type; NULL where memory has run out. Thread context,
@@ -30,9 +38,11 @@ void port_free(void *ptr);
  * context. port_lock() returns what port_unlock() needs. Any context; held for short, bounded
  * stretches only; not recursive. On a single CPU masking interrupts is enough.
  */
+#ifndef VIRTIO_PORT_TYPES
 struct port_lock {
 	void *impl;
 };
+#endif
 
 void port_lock_init(struct port_lock *lock);
 /* A port for which a call would cost more than the lock itself defines these two as inline functions, in a
@@ -44,13 +54,32 @@ unsigned long port_lock(struct port_lock *lock);
 void port_unlock(struct port_lock *lock, unsigned long state);
 #endif
 
+struct virtio_device;
+
+/*
+ * Sections in which a device is used without a lock: notifications, and whatever an interrupt does. A port whose
+ * threads preempt each other, or whose interrupts are threads or other CPUs', lets them nest and run at the same
+ * time, enters one around each interrupt entry that it calls, and has port_device_synchronize() return when none
+ * is running any more that began before the call: then a reset comes between no two steps of one. That is
+ * called in thread context, in no section and without a lock. port_device_enter() returns vdev->driver_ok, as it is from
+ * then on: false while the device is being reset, when it must not be notified. Where all runs in one thread, and
+ * interrupts on top of it, the three do nothing, and the first is always true. Any context.
+ */
+#ifndef VIRTIO_PORT_INLINE
+bool port_device_enter(struct virtio_device *vdev);
+void port_device_leave(struct virtio_device *vdev);
+void port_device_synchronize(struct virtio_device *vdev);
+#endif
+
 /* --- waiting ------------------------------------------------------------------------------- */
 
 /* A binary event: one waits, another signals. A signal given before the wait is not lost. */
+#ifndef VIRTIO_PORT_TYPES
 struct port_event {
 	volatile bool signalled;
 	void *impl;
 };
+#endif
 
 void port_event_init(struct port_event *event);
 

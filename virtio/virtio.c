@@ -90,7 +90,9 @@ int virtio_reset_device(struct virtio_device *vdev)
 	uint64_t start = port_now_ns();
 	uint8_t status;
 
-	vdev->driver_ok = false;
+	WRITE_ONCE(vdev->driver_ok, false);
+	/* Nobody notifies it any more, and no interrupt touches a queue. */
+	port_device_synchronize(vdev);
 	vdev->config->set_status(vdev, 0);
 	/* The reset is complete when the status reads 0 (2.4.2). */
 	while ((status = vdev->config->get_status(vdev)) != 0) {
@@ -112,7 +114,7 @@ void virtio_device_ready(struct virtio_device *vdev)
 {
 	if (vdev->driver_ok)
 		return;
-	vdev->driver_ok = true;
+	WRITE_ONCE(vdev->driver_ok, true);
 	/* The rings' contents before the device may look at them. */
 	mmio_wmb();
 	add_status(vdev, VIRTIO_CONFIG_S_DRIVER_OK);
@@ -313,7 +315,7 @@ void virtio_config_changed(struct virtio_device *vdev)
 {
 	vdev->config_changes++;
 	/* Who has failed already is not told again: a device could go on for ever. */
-	if (!vdev->driver_ok || vdev->state != VIRTIO_STATE_LIVE)
+	if (!READ_ONCE(vdev->driver_ok) || READ_ONCE(vdev->state) != VIRTIO_STATE_LIVE)
 		return;
 	if (vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_NEEDS_RESET) {
 		port_log(LOG_ERROR, "%s: the device needs a reset", vdev->dev.name);

@@ -26,7 +26,7 @@ static unsigned long accesses;
 
 unsigned long virtio_mmio_access_count(void)
 {
-	return accesses;
+	return READ_ONCE(accesses);
 }
 
 /* These two are not counted: see virtio_mmio_interrupt(). */
@@ -42,13 +42,13 @@ static void bare_write(const struct virtio_mmio_device *vm, unsigned int reg, ui
 
 static uint32_t reg_read(const struct virtio_mmio_device *vm, unsigned int reg)
 {
-	accesses++;
+	COUNT_UP(accesses, 1);
 	return bare_read(vm, reg);
 }
 
 static void reg_write(const struct virtio_mmio_device *vm, unsigned int reg, uint32_t value)
 {
-	accesses++;
+	COUNT_UP(accesses, 1);
 	bare_write(vm, reg, value);
 }
 
@@ -318,7 +318,7 @@ irqreturn_t virtio_mmio_interrupt(int irq, void *dev_id)
 		round++;
 	}
 	/* The status was read and acknowledged in each round, and read once more where that ended them. */
-	accesses += 2 * round + (round < INTERRUPT_ROUNDS);
+	COUNT_UP(accesses, 2 * round + (round < INTERRUPT_ROUNDS));
 	vm->served_ahead = round > 1;
 	return round || announced ? IRQ_HANDLED : IRQ_NONE;
 }

@@ -95,8 +95,9 @@ bool virtio_pci_is_virtio(uint16_t vendor, uint16_t device);
  * Returns 0; -ENODEV (no virtio device, or it does not answer), -EINVAL (structures are missing, or
  * cannot be used as they are). Thread context.
  */
-int virtio_pci_probe(struct virtio_bus *bus, struct virtio_pci_device *vp, const struct virtio_pci_ops *ops, void *fn,
-		     const char *name, bool force_legacy);
+int virtio_pci_probe(struct virtio_bus *bus, struct virtio_pci_device *vp,
+		     const struct virtio_pci_ops *ops, void *fn, const char *name,
+		     bool force_legacy);
 
 /* Takes the driver and the device away, also one that is gone. Thread context. */
 void virtio_pci_remove(struct virtio_pci_device *vp);

@@ -43,7 +43,7 @@ static irqreturn_t queue_interrupt(int irq, void *dev_id)
 	struct virtio_pci_queue *q = dev_id;
 	bool served;
 
-	if (unlikely(!q->vq->vdev->driver_ok))
+	if (unlikely(!READ_ONCE(q->vq->vdev->driver_ok)))
 		return IRQ_NONE;
 	served = vring_interrupt(irq, q->vq) == IRQ_HANDLED;
 	if (unlikely(!is_live(q->vq->vdev)))

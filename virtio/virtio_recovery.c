@@ -66,7 +66,7 @@ static void break_queues(struct virtio_device *vdev)
 	struct virtqueue *vq;
 
 	list_for_each_entry (vq, &vdev->vqs, list) {
-		to_vvq(vq)->broken = true;
+		WRITE_ONCE(to_vvq(vq)->broken, true);
 		vring_choose_ways(to_vvq(vq));
 	}
 	list_for_each_entry (vq, &vdev->vqs, list)
@@ -168,7 +168,7 @@ static void recovery_work(struct work *work)
 void virtio_needs_recovery(struct virtio_device *vdev, int error)
 {
 	/* Before DRIVER_OK it is probe() that fails; afterwards, one request is enough. */
-	if (!vdev->driver_ok || vdev->state != VIRTIO_STATE_LIVE)
+	if (!READ_ONCE(vdev->driver_ok) || READ_ONCE(vdev->state) != VIRTIO_STATE_LIVE)
 		return;
 	vdev->state = VIRTIO_STATE_RECOVERING;
 	vdev->error = error;

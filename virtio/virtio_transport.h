@@ -40,7 +40,7 @@ static inline bool virtio_transport_serve_queues(struct virtio_device *vdev, int
 	bool served = false;
 	struct virtqueue *vq;
 
-	if (!vdev->driver_ok)
+	if (!READ_ONCE(vdev->driver_ok))
 		return false;
 	list_for_each_entry (vq, &vdev->vqs, list)
 		if (vring_interrupt(irq, vq) == IRQ_HANDLED && vq->callback)

@@ -13,7 +13,7 @@
 
 static void mark_broken(struct vring_virtqueue *vvq)
 {
-	vvq->broken = true;
+	WRITE_ONCE(vvq->broken, true);
 	vring_choose_ways(vvq);
 }
 
@@ -33,7 +33,7 @@ void vring_break(struct vring_virtqueue *vvq, const char *fmt, ...)
 
 bool virtqueue_is_broken(const struct virtqueue *vq)
 {
-	return to_vvq(vq)->broken;
+	return READ_ONCE(to_vvq(vq)->broken);
 }
 
 void vring_report_broken(struct vring_virtqueue *vvq)
@@ -206,10 +206,17 @@ bool virtqueue_notify(struct virtqueue *vq)
 {
 	struct vring_virtqueue *vvq = to_vvq(vq);
 
-	if (unlikely(vvq->broken))
+	bool told = true;
+
+	if (unlikely(READ_ONCE(vvq->broken)))
 		return false;
-	vvq->stats.notified++;
-	return vvq->notify(vq);
+	/* Else it is being reset, and is told of its buffers when it has started again. */
+	if (likely(port_device_enter(vq->vdev))) {
+		COUNT_UP(vvq->stats.notified, 1);
+		told = vvq->notify(vq);
+	}
+	port_device_leave(vq->vdev);
+	return told;
 }
 
 bool vring_notify_failed(struct virtqueue *vq)
@@ -334,7 +341,7 @@ void *virtqueue_detach_unused_buf(struct virtqueue *vq)
 
 /* --- interrupts ------------------------------------------------------------------------------- */
 
-static bool more_used_long(const struct vring_virtqueue *vvq)
+static __racy bool more_used_long(const struct vring_virtqueue *vvq)
 {
 	/* A broken queue has something to say. */
 	return vvq->broken || (vvq->packed ? more_used_packed(vvq) : more_used_split(vvq));
@@ -404,24 +411,29 @@ bool virtqueue_enable_cb_delayed(struct virtqueue *vq)
 	}
 const struct vring_ways vring_long_ways[2] = {WAYS, WAYS};
 
+/* Where nobody wants to know, the interrupt is another queue's, or was on its way. Who asks again finds
+ * what is there by then: virtqueue_enable_cb(). So does he who changes the queue at this moment, on another CPU. */
+static __racy bool concerns_nobody(const struct vring_virtqueue *vvq)
+{
+	return (!vvq->callbacks && vvq->vq.callback && !vvq->broken) || !vvq->ways.more_used(vvq);
+}
+
 irqreturn_t vring_interrupt(int irq, void *_vq)
 {
 	struct virtqueue *vq = _vq;
 	struct vring_virtqueue *vvq = to_vvq(vq);
 
 	(void)irq;
-	/* Where nobody wants to know, the interrupt is another queue's, or was on its way. Who asks again finds
-	 * what is there by then: virtqueue_enable_cb(). */
-	if ((!vvq->callbacks && vq->callback && !vvq->broken) || !vvq->ways.more_used(vvq)) {
-		vvq->stats.spurious++;
+	if (concerns_nobody(vvq)) {
+		COUNT_UP(vvq->stats.spurious, 1);
 		return IRQ_NONE;
 	}
-	if (likely(!vvq->broken)) {
-		vvq->stats.interrupts++;
+	if (likely(!READ_ONCE(vvq->broken))) {
+		COUNT_UP(vvq->stats.interrupts, 1);
 		if (vq->callback)
 			vq->callback(vq);
 	}
-	if (unlikely(vvq->broken)) /* found now, or while it was drained */
+	if (unlikely(READ_ONCE(vvq->broken))) /* found now, or while it was drained */
 		vring_report_broken(vvq);
 	return IRQ_HANDLED;
 }

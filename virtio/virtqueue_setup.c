@@ -73,7 +73,7 @@ static void init_ring(struct vring_virtqueue *vvq)
 {
 	memset(vvq->ring, 0, vvq->ring_bytes);
 	memset(vvq->state, 0, vvq->num * sizeof(*vvq->state));
-	vvq->broken = false;
+	WRITE_ONCE(vvq->broken, false);
 	vvq->broken_reported = false;
 	vvq->starved = false;
 	vvq->stats.added += vvq->added;

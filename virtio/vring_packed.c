@@ -271,7 +271,7 @@ void detach_buf_packed(struct vring_virtqueue *vvq, uint16_t id)
 	packed_forget(vvq, &vvq->pkd, state, id);
 }
 
-bool more_used_packed(const struct vring_virtqueue *vvq)
+__racy bool more_used_packed(const struct vring_virtqueue *vvq)
 {
 	const struct vring_packed *p = &vvq->pkd;
 	uint16_t flags = le16_to_cpu(READ_ONCE(p->next_used->flags));

@@ -248,7 +248,7 @@ static __always_inline void *get(struct vring_virtqueue *vvq, unsigned int *len,
 	return rearm ? vring_rearm_packed(vvq, data) : data;
 }
 
-static bool more_used_short_packed(const struct vring_virtqueue *vvq)
+static __racy bool more_used_short_packed(const struct vring_virtqueue *vvq)
 {
 	const struct vring_packed *p = &vvq->pkd;
 

@@ -327,7 +327,7 @@ void *vring_rearm_split(struct vring_virtqueue *vvq, void *data)
 	return data;
 }
 
-bool more_used_split(const struct vring_virtqueue *vvq)
+__racy bool more_used_split(const struct vring_virtqueue *vvq)
 {
 	return vvq->batch_last >= 0 ||
 	       (uint16_t)vvq->used != vring16(vvq, READ_ONCE(vvq->split.used->idx));

@@ -311,7 +311,7 @@ static bool enable_cb_short_split(struct vring_virtqueue *vvq)
 	return used == vring16(vvq, READ_ONCE(vvq->split.used->idx));
 }
 
-static bool more_used_short_split(const struct vring_virtqueue *vvq)
+static __racy bool more_used_short_split(const struct vring_virtqueue *vvq)
 {
 	return (uint16_t)vvq->used != vring16(vvq, READ_ONCE(vvq->split.used->idx));
 }

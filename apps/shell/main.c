@@ -87,7 +87,8 @@ static void drop_shells(void)
 	unsigned int kept = 0;
 
 	for (unsigned int i = 0; i < shell_count; i++) {
-		if (!shells[i].con || virtio_console_find(app_bus, shells[i].number) == shells[i].con)
+		if (!shells[i].con ||
+		    virtio_console_find(app_bus, shells[i].number) == shells[i].con)
 			shells[kept++] = shells[i];
 		else
 			free(shells[i].sh);

@@ -108,7 +108,7 @@ static __noinline void retire(struct virtio_net *net, struct virtio_net_frame *f
 	if (net->tx_done)
 		net->tx_done_last->next = frame;
 	else
-		net->tx_done = frame;
+		WRITE_ONCE(net->tx_done, frame);
 	net->tx_done_last = frame;
 }
 
@@ -154,7 +154,7 @@ unsigned int net_tx_reclaim(struct virtio_net *net)
 
 	net->tx_back += count;
 	if (unlikely(watched) && count)
-		net->tx_room = net->tx_waiting;
+		WRITE_ONCE(net->tx_room, net->tx_waiting);
 	return count;
 }
 
@@ -176,7 +176,7 @@ static struct virtio_net_frame *next_done(struct virtio_net *net)
 
 	if (!frame)
 		return NULL;
-	net->tx_done = frame->next;
+	WRITE_ONCE(net->tx_done, frame->next);
 	__atomic_store_n(&frame->ticket, ticket_of(net, frame), __ATOMIC_RELEASE);
 	return frame;
 }
@@ -208,7 +208,7 @@ static __noinline void pass_room_on(struct virtio_net *net)
 	unsigned long state = port_lock(&net->lock);
 	const bool room = net->tx_room && net->tx_waiting;
 
-	net->tx_room = false;
+	WRITE_ONCE(net->tx_room, false);
 	port_unlock(&net->lock, state);
 	if (room)
 		work_schedule(&net->tx_work);
@@ -216,9 +216,9 @@ static __noinline void pass_room_on(struct virtio_net *net)
 
 static __always_inline void tell_whom_it_concerns(struct virtio_net *net)
 {
-	if (unlikely(net->tx_done != NULL))
+	if (unlikely(READ_ONCE(net->tx_done) != NULL))
 		tell(net);
-	if (unlikely(net->tx_room))
+	if (unlikely(READ_ONCE(net->tx_room)))
 		pass_room_on(net);
 }
 
@@ -244,7 +244,7 @@ void net_tx_wake(struct virtio_net *net)
 
 	net->tx_waiting = false;
 	net->tx_lacking = false;
-	net->tx_room = false;
+	WRITE_ONCE(net->tx_room, false);
 	port_unlock(&net->lock, state);
 	if (!waiting)
 		return;
@@ -273,7 +273,7 @@ void net_tx_callback(struct virtqueue *vq)
 	if (asked && !net->frozen) {
 		net_tx_reclaim(net);
 		watch(net);
-		net->tx_room = false; /* it is passed on below */
+		WRITE_ONCE(net->tx_room, false); /* it is passed on below */
 	}
 	port_unlock(&net->lock, state);
 	if (!asked)
@@ -513,7 +513,7 @@ void virtio_net_return(struct virtio_net *net, struct virtio_net_frame *const fr
 			pool_put(net, frame);
 	}
 	if (net->tx_lacking)
-		net->tx_room = true;
+		WRITE_ONCE(net->tx_room, true);
 	port_unlock(&net->lock, state);
 	tell_whom_it_concerns(net);
 }

@@ -248,9 +248,11 @@ static void rng_fail(struct virtio_device *vdev)
 static void rng_read_done(struct virtio_rng_request *req, int received)
 {
 	struct virtio_rng *rng = req->priv;
+	unsigned long state = port_lock(&rng->lock);
 
 	(void)received; /* it is in the request as well */
 	rng->over = true;
+	port_unlock(&rng->lock, state);
 	port_event_signal(&rng->event);
 }
 

@@ -55,7 +55,7 @@ struct virtio_bus bare_bus;
 
 static void init_drivers(void)
 {
-	int (*const inits[])(struct virtio_bus *bus) = {
+	int (*const inits[])(struct virtio_bus * bus) = {
 		virtio_iommu_init,   virtio_blk_init, virtio_net_init,
 		virtio_console_init, virtio_rng_init,
 	};

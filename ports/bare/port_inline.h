@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The lock of virtio/port.h on the bare machine, which virtio/port.h includes: one CPU, so masking IRQs
+ * What of virtio/port.h is inline on the bare machine, and included there: one CPU, so masking IRQs
  * is the lock. It is taken a few times for each request, often where IRQs are masked anyway.
  */
 #ifndef PORTS_BARE_PORT_INLINE_H
@@ -18,6 +18,24 @@ static inline void port_unlock(struct port_lock *lock, unsigned long state)
 {
 	(void)lock;
 	irq_restore(state);
+}
+
+struct virtio_device;
+
+static inline bool port_device_enter(struct virtio_device *vdev)
+{
+	(void)vdev;
+	return true;
+}
+
+static inline void port_device_leave(struct virtio_device *vdev)
+{
+	(void)vdev;
+}
+
+static inline void port_device_synchronize(struct virtio_device *vdev)
+{
+	(void)vdev;
 }
 
 #endif

@@ -88,8 +88,7 @@ static int probe_device(struct virtio_mmio_device *vm, void *base, const struct 
 			  vm->bus_name, vm);
 	if (err)
 		return err;
-	err = virtio_mmio_probe(&bare_bus, vm, base, slot->phys, (size_t)slot->size,
-				slot->irq.irq);
+	err = virtio_mmio_probe(&bare_bus, vm, base, slot->phys, (size_t)slot->size, slot->irq.irq);
 	if (err)
 		free_irq(slot->irq.irq, vm);
 	return err;

@@ -16,6 +16,11 @@
 #define STORM 1000
 
 static struct refdev *devices;
+
+struct refdev *refdev_first(void)
+{
+	return devices;
+}
 static bool (*cpu_masked)(void);
 static void (*context_hook)(bool enter);
 

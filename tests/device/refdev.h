@@ -230,6 +230,9 @@ struct refdev *refdev_new(const struct refdev_type *type, uint32_t version, unsi
 			  uint32_t queue_size);
 void refdev_free(struct refdev *dev);
 
+/* All devices, by refdev->next. */
+struct refdev *refdev_first(void);
+
 /* Drops all devices without a look: what a test that failed has left. */
 void refdev_forget(void);
 

@@ -15,7 +15,8 @@ static void receive(void *arg, const uint8_t *data, unsigned int len)
 	for (unsigned int i = 0; i < len; i++)
 		sum ^= data[i];
 	if ((data[0] & 0x0f) == 0x0f && virtio_net_find(&test_bus, 0))
-		(void)!virtio_net_send(virtio_net_find(&test_bus, 0), data, MIN(len, VIRTIO_NET_FRAME_MAX));
+		(void)!virtio_net_send(virtio_net_find(&test_bus, 0), data,
+				       MIN(len, VIRTIO_NET_FRAME_MAX));
 }
 
 /* A frame in queue 0; queue 1 only takes. */

@@ -18,16 +18,18 @@ static void use(uint8_t op)
 
 	if (virtio_blk_find(&test_bus, 0))
 		hdev_bounded(TIMEOUT_NS,
-			     op & 1 ? virtio_blk_read(virtio_blk_find(&test_bus, 0), op, buf, 1, TIMEOUT_NS)
+			     op & 1 ? virtio_blk_read(virtio_blk_find(&test_bus, 0), op, buf, 1,
+						      TIMEOUT_NS)
 				    : virtio_blk_flush(virtio_blk_find(&test_bus, 0), TIMEOUT_NS));
 	if (virtio_net_find(&test_bus, 0))
-		hdev_bounded(TIMEOUT_NS,
-			     virtio_net_send_wait(virtio_net_find(&test_bus, 0), buf, 60 + op, TIMEOUT_NS));
+		hdev_bounded(TIMEOUT_NS, virtio_net_send_wait(virtio_net_find(&test_bus, 0), buf,
+							      60 + op, TIMEOUT_NS));
 	if (virtio_console_find(&test_bus, 0))
 		hdev_bounded(TIMEOUT_NS, virtio_console_write(virtio_console_find(&test_bus, 0),
 							      (const char *)buf, len, TIMEOUT_NS));
 	if (virtio_rng_find(&test_bus, 0))
-		hdev_bounded(TIMEOUT_NS, virtio_rng_read(virtio_rng_find(&test_bus, 0), buf, len, TIMEOUT_NS));
+		hdev_bounded(TIMEOUT_NS,
+			     virtio_rng_read(virtio_rng_find(&test_bus, 0), buf, len, TIMEOUT_NS));
 }
 
 void life_step(void)

@@ -30,6 +30,17 @@ void port_free(void *ptr)
 	free(ptr);
 }
 
+bool port_device_enter(struct virtio_device *vdev)
+{
+	(void)vdev;
+	return true;
+}
+
+void port_device_leave(struct virtio_device *vdev)
+{
+	(void)vdev;
+}
+
 void port_log(enum log_level level, const char *fmt, ...)
 {
 	va_list args;

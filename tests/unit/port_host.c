@@ -24,7 +24,7 @@
 #define TICK_NS	   (100 * NSEC_PER_USEC)
 
 static uint64_t now_ns;
-static unsigned int live, fail_in, locks_held, irqs_saved, irq_depth;
+static unsigned int live, fail_in, locks_held, irqs_saved, irq_depth, sections;
 static unsigned int messages[LOG_DEBUG + 1];
 static char last_message[256];
 static bool alloc_failed, alloc_forbidden, eager, run_in_delays;
@@ -119,6 +119,27 @@ void port_unlock(struct port_lock *lock, unsigned long state)
 	locks_held--;
 	if (eager && !masked() && !irq_depth)
 		refdev_pump();
+}
+
+bool port_device_enter(struct virtio_device *vdev)
+{
+	(void)vdev;
+	sections++;
+	return true;
+}
+
+void port_device_leave(struct virtio_device *vdev)
+{
+	(void)vdev;
+	sections--;
+}
+
+void port_device_synchronize(struct virtio_device *vdev)
+{
+	(void)vdev;
+	if (irq_depth || locks_held || sections)
+		violation(
+			"port: waiting for sections in one, in an interrupt, or with a lock held");
 }
 
 unsigned long irq_save(void)

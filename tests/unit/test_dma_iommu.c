@@ -856,15 +856,19 @@ static void a_disk_works_that_sees_its_buffers_alone(void **state)
 	assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)test_random(&seed);
-	assert_int_equal(virtio_blk_write(virtio_blk_find(&test_bus, 0), 8, data, 1000, NSEC_PER_SEC), 0);
+	assert_int_equal(
+		virtio_blk_write(virtio_blk_find(&test_bus, 0), 8, data, 1000, NSEC_PER_SEC), 0);
 	assert_memory_equal(refdev_blk(ref)->disk + 8 * 512, data, sizeof(data));
-	assert_int_equal(virtio_blk_read(virtio_blk_find(&test_bus, 0), 8, back, 1000, NSEC_PER_SEC), 0);
+	assert_int_equal(
+		virtio_blk_read(virtio_blk_find(&test_bus, 0), 8, back, 1000, NSEC_PER_SEC), 0);
 	assert_memory_equal(back, data, sizeof(data));
 	assert_int_equal(told.calls, 0);
 	/* A fault makes what was in flight fail, whatever the disk says of it; afterwards it works. */
 	iommu_report_fault(sim_iommu(), &(struct iommu_fault){.id = STREAM, .what = "made up"});
-	assert_int_equal(virtio_blk_read(virtio_blk_find(&test_bus, 0), 8, back, 1, NSEC_PER_SEC), -EIO);
-	assert_int_equal(virtio_blk_read(virtio_blk_find(&test_bus, 0), 8, back, 1, NSEC_PER_SEC), 0);
+	assert_int_equal(virtio_blk_read(virtio_blk_find(&test_bus, 0), 8, back, 1, NSEC_PER_SEC),
+			 -EIO);
+	assert_int_equal(virtio_blk_read(virtio_blk_find(&test_bus, 0), 8, back, 1, NSEC_PER_SEC),
+			 0);
 	rig_end(&rig);
 	assert_int_equal(stats_of(&rig.vdev->dev).used_pages, 0);
 	assert_int_equal(stats_of(&rig.vdev->dev).mistakes, 0);

@@ -73,8 +73,9 @@ static void a_read_ends_when_the_disk_goes(void **state)
 		start(refdev_blk_new(2, 4096, BIT_ULL(REF_BLK_F_FLUSH)));
 		before = port_now_ns();
 		leave_soon();
-		assert_int_equal(virtio_blk_read(virtio_blk_find(&test_bus, 0), 0, data, 64, SECONDS(30)),
-				 -ENODEV);
+		assert_int_equal(
+			virtio_blk_read(virtio_blk_find(&test_bus, 0), 0, data, 64, SECONDS(30)),
+			-ENODEV);
 		assert_true(port_now_ns() - before < REMOVED_IN + 10 * NSEC_PER_MSEC);
 		assert_null(virtio_blk_find(&test_bus, 0));
 		nothing_is_left();
@@ -126,11 +127,13 @@ static void a_disk_that_vanished_is_found_out_by_a_time_limit(void **state)
 	start(refdev_blk_new(2, 4096, 0));
 	refdev_pci(rig.dev)->gone = true;
 	before = port_now_ns();
-	assert_int_equal(virtio_blk_read(virtio_blk_find(&test_bus, 0), 0, data, 64, SECONDS(1)), -ENODEV);
+	assert_int_equal(virtio_blk_read(virtio_blk_find(&test_bus, 0), 0, data, 64, SECONDS(1)),
+			 -ENODEV);
 	assert_true(port_now_ns() - before < SECONDS(1) + 100 * NSEC_PER_MSEC);
 	assert_true(rig.vdev->gone);
 	assert_int_equal(rig.vdev->error, -ENODEV);
-	assert_int_equal(virtio_blk_read(virtio_blk_find(&test_bus, 0), 0, data, 64, SECONDS(1)), -ENODEV);
+	assert_int_equal(virtio_blk_read(virtio_blk_find(&test_bus, 0), 0, data, 64, SECONDS(1)),
+			 -ENODEV);
 	leave(NULL);
 	nothing_is_left();
 }
@@ -144,8 +147,9 @@ static void a_read_of_entropy_ends_when_the_device_goes(void **state)
 	{
 		start(refdev_rng_new(2));
 		leave_soon();
-		assert_int_equal(virtio_rng_read(virtio_rng_find(&test_bus, 0), data, 16, SECONDS(30)),
-				 -ENODEV);
+		assert_int_equal(
+			virtio_rng_read(virtio_rng_find(&test_bus, 0), data, 16, SECONDS(30)),
+			-ENODEV);
 		nothing_is_left();
 	}
 }
@@ -168,7 +172,8 @@ static void requests_for_entropy_end_once(void **state)
 		for (unsigned int i = 0; i < 4; i++) {
 			requests[i] = (struct virtio_rng_request){
 				.buf = data + 16 * i, .len = 16, .done = rng_done};
-			assert_int_equal(virtio_rng_submit(virtio_rng_find(&test_bus, 0), &requests[i]), 0);
+			assert_int_equal(
+				virtio_rng_submit(virtio_rng_find(&test_bus, 0), &requests[i]), 0);
 		}
 		leave(NULL);
 		assert_int_equal(done_calls, 4);
@@ -182,7 +187,8 @@ static void entropy_that_vanished_is_found_out_by_a_time_limit(void **state)
 	(void)state;
 	start(refdev_rng_new(2));
 	refdev_pci(rig.dev)->gone = true;
-	assert_int_equal(virtio_rng_read(virtio_rng_find(&test_bus, 0), data, 16, SECONDS(1)), -ENODEV);
+	assert_int_equal(virtio_rng_read(virtio_rng_find(&test_bus, 0), data, 16, SECONDS(1)),
+			 -ENODEV);
 	leave(NULL);
 	nothing_is_left();
 }
@@ -227,14 +233,17 @@ static void frames_come_back_once_when_the_network_goes(void **state)
 		for (unsigned int i = 0; i < 4; i++) {
 			struct virtio_net_frame *frame = &frames[i];
 
-			assert_int_equal(virtio_net_frame_init(virtio_net_find(&test_bus, 0), frame, memory[i],
-							       sizeof(memory[i]), frame_back),
+			assert_int_equal(virtio_net_frame_init(virtio_net_find(&test_bus, 0), frame,
+							       memory[i], sizeof(memory[i]),
+							       frame_back),
 					 0);
-			assert_int_equal(virtio_net_submit(virtio_net_find(&test_bus, 0), &frame, 1), 1);
+			assert_int_equal(
+				virtio_net_submit(virtio_net_find(&test_bus, 0), &frame, 1), 1);
 		}
 		before = port_now_ns();
 		leave_soon();
-		assert_int_equal(virtio_net_reclaim_wait(virtio_net_find(&test_bus, 0), SECONDS(30)), 0);
+		assert_int_equal(
+			virtio_net_reclaim_wait(virtio_net_find(&test_bus, 0), SECONDS(30)), 0);
 		assert_true(port_now_ns() - before < REMOVED_IN + 20 * NSEC_PER_MSEC);
 		assert_int_equal(done_calls, 4);
 		assert_int_equal(done_status, -EIO);
@@ -253,8 +262,9 @@ static void a_reader_comes_back_when_the_console_goes(void **state)
 
 		start(refdev_console_new(2, 0));
 		leave_soon();
-		assert_int_equal(virtio_console_read(virtio_console_find(&test_bus, 0), &c, 1, SECONDS(30)),
-				 -ENODEV);
+		assert_int_equal(
+			virtio_console_read(virtio_console_find(&test_bus, 0), &c, 1, SECONDS(30)),
+			-ENODEV);
 		nothing_is_left();
 	}
 }
@@ -271,8 +281,8 @@ static void a_writer_comes_back_when_the_console_goes(void **state)
 		for (size_t len = 10; len <= sizeof(text); len *= 1000) {
 			start(refdev_console_new(2, 0));
 			leave_soon();
-			assert_int_equal(virtio_console_write(virtio_console_find(&test_bus, 0), text, len,
-							      SECONDS(30)),
+			assert_int_equal(virtio_console_write(virtio_console_find(&test_bus, 0),
+							      text, len, SECONDS(30)),
 					 -ENODEV);
 			nothing_is_left();
 		}

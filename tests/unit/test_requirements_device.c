@@ -152,7 +152,8 @@ static void a_longer_config_space_is_no_obstacle(void **state)
 
 	(void)state;
 	rig_prepare(&rig, dev);
-	assert_int_equal(virtio_mmio_probe(&test_bus, &rig.vm, refdev_base(dev), 0xa000000, 0x10000, 48), 0);
+	assert_int_equal(
+		virtio_mmio_probe(&test_bus, &rig.vm, refdev_base(dev), 0xa000000, 0x10000, 48), 0);
 	assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
 	rig_end(&rig);
 }

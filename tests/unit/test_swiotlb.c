@@ -675,9 +675,11 @@ static void a_disk_that_writes_no_status_has_failed(void **state)
 
 	(void)state;
 	start(ref, &swiotlb_dma_ops);
-	assert_int_equal(virtio_blk_read(virtio_blk_find(&test_bus, 0), 0, sector, 1, NSEC_PER_SEC), 0);
+	assert_int_equal(virtio_blk_read(virtio_blk_find(&test_bus, 0), 0, sector, 1, NSEC_PER_SEC),
+			 0);
 	refdev_blk(ref)->no_status = true;
-	assert_int_equal(virtio_blk_write(virtio_blk_find(&test_bus, 0), 0, sector, 1, NSEC_PER_SEC), -EIO);
+	assert_int_equal(
+		virtio_blk_write(virtio_blk_find(&test_bus, 0), 0, sector, 1, NSEC_PER_SEC), -EIO);
 	rig_end(&rig);
 }
 
@@ -691,9 +693,11 @@ static void a_disk_without_room_fails_and_recovers(void **state)
 	(void)state;
 	start(ref, &swiotlb_dma_ops);
 	addr = map(buffer, POOL_BYTES, DMA_TO_DEVICE);
-	assert_int_equal(virtio_blk_read(virtio_blk_find(&test_bus, 0), 0, sector, 1, NSEC_PER_SEC), -ENOMEM);
+	assert_int_equal(virtio_blk_read(virtio_blk_find(&test_bus, 0), 0, sector, 1, NSEC_PER_SEC),
+			 -ENOMEM);
 	dma_unmap_single(&dev, addr, POOL_BYTES, DMA_TO_DEVICE);
-	assert_int_equal(virtio_blk_read(virtio_blk_find(&test_bus, 0), 0, sector, 1, NSEC_PER_SEC), 0);
+	assert_int_equal(virtio_blk_read(virtio_blk_find(&test_bus, 0), 0, sector, 1, NSEC_PER_SEC),
+			 0);
 	rig_end(&rig);
 }
 

@@ -88,7 +88,9 @@ static void a_device_with_the_legacy_header_alone_is_driven_by_it(void **state)
 	(void)state;
 	refdev_pci_clear_caps(dev);
 	rig_prepare(&rig, dev);
-	assert_int_equal(virtio_pci_probe(&test_bus, &rig.vp, &refdev_pci_ops, dev, "pci@00:01.0", false), 0);
+	assert_int_equal(
+		virtio_pci_probe(&test_bus, &rig.vp, &refdev_pci_ops, dev, "pci@00:01.0", false),
+		0);
 	assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
 	assert_true(rig.vdev->legacy);
 	rig_end(&rig);
@@ -101,7 +103,8 @@ static void a_modern_device_stays_modern(void **state)
 
 	(void)state;
 	rig_prepare(&rig, dev);
-	assert_int_equal(virtio_pci_probe(&test_bus, &rig.vp, &refdev_pci_ops, dev, "pci@00:01.0", true), 0);
+	assert_int_equal(
+		virtio_pci_probe(&test_bus, &rig.vp, &refdev_pci_ops, dev, "pci@00:01.0", true), 0);
 	assert_false(rig.vdev->legacy);
 	rig_end(&rig);
 }
