@@ -654,7 +654,7 @@ static void a_port_uses_the_vector_that_it_names(void **state)
 	assert_int_equal(port->table[16 + PCI_MSIX_VECTOR], 0);
 	(void)interrupt();
 	assert_int_equal(port->table[16 + PCI_MSIX_VECTOR], PCI_MSIX_VECTOR_MASKED);
-	assert_false(work_pending());
+	assert_false(work_pending(&system_wq));
 	run_for(NSEC_PER_SEC + NSEC_PER_MSEC);
 	assert_int_equal(port->table[16 + PCI_MSIX_VECTOR], 0);
 	assert_true(sim_get(port, PCI_COMMAND, 2) & PCI_COMMAND_NO_INT);

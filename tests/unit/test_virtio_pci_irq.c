@@ -195,7 +195,7 @@ static void a_device_that_has_failed_is_not_claimed(void **state)
 		for (unsigned int status = 0; status < 4 && !pci->enabled; status++)
 			assert_int_equal(hold_line(status), IRQ_NONE);
 		assert_int_equal(callbacks[2], i + 1); /* it is told of the queue all the same */
-		work_run();
+		work_run(&system_wq);
 		assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
 		rig.dev->hold = false;
 		expect_served(0);
