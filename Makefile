@@ -75,8 +75,10 @@ $(B)/third_party/%/stamp: .ci/third_party.sh .ci/debian_download.sh | deps
 
 # Everything for a program on architecture $(1), and what each has of its own. The bench image is offered
 # the whole shell but its list of commands; the linker takes what it uses.
-image_sources  = $(sort $(wildcard boot/*.c boot/$(1)/*.[cS] lib/*.c lib/arch/$(1)/*.[cS] \
-	drivers/*/*.c virtio/*.c ports/bare/*.c))
+image_sources  = $(sort $(filter-out $(LIBRARY_ONLY),$(wildcard boot/*.c boot/$(1)/*.[cS] lib/*.c \
+	lib/arch/$(1)/*.[cS] drivers/*/*.c virtio/*.c ports/bare/*.c)))
+# What an embedder without a port of his own gets; the images and the unit tests have theirs.
+LIBRARY_ONLY  := $(wildcard virtio/port_*.c)
 SOURCES_vireo := $(wildcard apps/shell/*.c apps/bench/bench*.c)
 SOURCES_bench := $(wildcard apps/bench/*.c) \
 	$(filter-out apps/shell/main.c apps/shell/tables.c,$(wildcard apps/shell/*.c))
@@ -85,7 +87,7 @@ image_objects  = $(patsubst %,$(B)/$(1)/obj/%.o,$(basename $(call image_sources,
 
 # The same sources for unit tests on the host, without what needs the bare machine.
 BARE_ONLY    := $(wildcard lib/snprintf.c lib/arch/*/*.c)
-HOST_SHIPPED := $(sort $(filter-out $(BARE_ONLY),$(wildcard lib/*.c virtio/*.c drivers/virtio/*.c \
+HOST_SHIPPED := $(sort $(filter-out $(BARE_ONLY) $(LIBRARY_ONLY),$(wildcard lib/*.c virtio/*.c drivers/virtio/*.c \
 	drivers/pci/*.c drivers/iommu/*.c drivers/irqchip/gic_[ilmc]*.c drivers/irqchip/gic_v2m.c \
 	$(patsubst %,apps/shell/%.c,parse lineedit inet netclient hexdump))))
 HOST_SUPPORT := $(wildcard tests/unit/port_host.c tests/unit/vq_model.c tests/unit/recovery_rig.c \
@@ -233,8 +235,15 @@ $(B)/coverage/test_pci $(B)/coverage/test_hotplug: $(B)/coverage/$(PCISIM)
 $(foreach t,test_pci test_hotplug,$(B)/host/$t $(B)/coverage/$t): WRAP := $(PCISIM_WRAP)
 $(B)/fuzz/fuzz_pci: $(B)/fuzz/$(PCISIM)
 
+# The port's defaults instead of the unit tests' port. Their pages come before the archive's.
+PORT_DEFAULT := virtio/port_default.o ports/library/pages.o
+$(B)/host/test_port $(B)/host/test_port_heap: $(addprefix $(B)/host/obj/,$(PORT_DEFAULT))
+$(B)/coverage/test_port $(B)/coverage/test_port_heap: $(addprefix $(B)/coverage/obj/,$(PORT_DEFAULT))
+$(B)/host/test_port: $(B)/host/obj/virtio/port_pool.o
+$(B)/coverage/test_port: $(B)/coverage/obj/virtio/port_pool.o
+
 # The queues on a big-endian CPU, under qemu-user.
-BIG_ENDIAN_SOURCES := $(wildcard $(addprefix lib/,dma.c dma_direct.c pages.c scatterlist.c) \
+BIG_ENDIAN_SOURCES := $(wildcard $(addprefix lib/,dma.c dma_direct.c format.c pages.c scatterlist.c) \
 	virtio/virtqueue*.c virtio/vring_*.c \
 	tests/device/refdev.c tests/device/refdev_split.c tests/device/refdev_packed.c \
 	tests/device/dma_test.c tests/device/violation.c tests/unit/vq_model.c tests/unit/bigendian.c)
@@ -426,7 +435,7 @@ $(B)/%/off.elf: tests/bench/floor/off.S linker.ld | deps
 floor: $(foreach a,$(ARCHS),$(B)/$(a)/floor.elf $(B)/$(a)/off.elf) ## build the images that measure what the machine allows (tests/bench/floor)
 test test-qemu: floor
 
-BENCH_RING := $(wildcard virtio/v*ring*.c virtio/virtqueue*.c) lib/dma.c lib/dma_direct.c lib/scatterlist.c
+BENCH_RING := $(wildcard virtio/v*ring*.c virtio/virtqueue*.c) lib/dma.c lib/dma_direct.c lib/format.c lib/scatterlist.c
 $(B)/bench/ring: tests/bench/ring.c $(BENCH_RING) $(wildcard virtio/*.h lib/*.h) | deps
 	@mkdir -p $(@D)
 	@$(HOST_CC) -std=gnu11 -O2 -g $(WARNINGS) -I. -Ilib/arch/host -o $@ $(filter %.c,$^)

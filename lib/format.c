@@ -181,3 +181,14 @@ size_t format_text(char *buf, size_t size, const char *fmt, va_list args)
 		buf[MIN(out.len, size - 1)] = 0;
 	return out.len;
 }
+
+size_t format_string(char *buf, size_t size, const char *fmt, ...)
+{
+	va_list args;
+	size_t len;
+
+	va_start(args, fmt);
+	len = format_text(buf, size, fmt, args);
+	va_end(args);
+	return len;
+}

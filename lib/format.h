@@ -16,4 +16,7 @@
  */
 size_t format_text(char *buf, size_t size, const char *fmt, va_list args) __printf(3, 0);
 
+/* The same with its arguments here. */
+size_t format_string(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
+
 #endif

@@ -9,11 +9,31 @@
 #include "virtio/virtio.h"
 #include "virtio/virtio_recovery.h"
 
+/* --- instances ------------------------------------------------------------------------------ */
+
+static unsigned long own_work_lock(void *bus)
+{
+	return port_lock(&((struct virtio_bus *)bus)->own_lock);
+}
+
+static void own_work_unlock(void *bus, unsigned long state)
+{
+	port_unlock(&((struct virtio_bus *)bus)->own_lock, state);
+}
+
+static const struct work_queue_ops own_work_ops = {own_work_lock, own_work_unlock, NULL};
+
 void virtio_bus_init(struct virtio_bus *bus, struct work_queue *work)
 {
 	list_init(&bus->devices);
 	bus->driver_count = 0;
+	bus->polls = 0;
 	bus->work = work;
+	if (work)
+		return;
+	port_lock_init(&bus->own_lock);
+	work_queue_init(&bus->own_work, &own_work_ops, bus);
+	bus->work = &bus->own_work;
 }
 
 struct virtio_device *virtio_find_device(const struct virtio_bus *bus, uint32_t device_id,

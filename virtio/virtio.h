@@ -34,10 +34,27 @@ struct virtio_bus {
 	const struct virtio_driver *drivers[VIRTIO_DRIVERS_MAX];
 	unsigned int driver_count;
 	struct work_queue *work; /* for bottom halves */
+
+	/* The core's. */
+	struct work_queue own_work; /* *work, where the embedder has none */
+	struct port_lock own_lock;  /* guards it */
+	unsigned int polls;	    /* virtio_bus_poll() */
 };
 
-/* Makes an instance without devices and drivers, whose bottom halves go to @work. Thread context. */
+/*
+ * Makes an instance without devices and drivers, whose bottom halves go to @work. NULL: to a queue of the instance's
+ * own, guarded by port_lock(); nobody is told when something comes into it, so work_run(bus->work) is called from time to
+ * time or after each interrupt, and virtio_bus_poll() does so. Thread context.
+ */
 void virtio_bus_init(struct virtio_bus *bus, struct work_queue *work);
+
+/*
+ * For who does without interrupts: looks at every queue of every live device as its interrupt would, from time to
+ * time at what devices say of themselves too (a new capacity, a failure), and runs what bottom halves wait in
+ * bus->work. Callbacks and done() functions come from here. Thread context, one thread at a time; from a work item or a
+ * callback no further bottom halves are run.
+ */
+void virtio_bus_poll(struct virtio_bus *bus);
 
 /* The size of a queue where the device takes more: enough for 256 requests in flight. */
 #define VIRTIO_QUEUE_SIZE 256u
@@ -83,6 +100,9 @@ struct virtio_config_ops {
 	 * addresses and size that it has now: 0, -EINVAL where the device no longer takes so large a
 	 * queue, -EIO where it no longer takes the queue's interrupt. NULL: the transport cannot; its devices do not recover. */
 	int (*enable_vq)(struct virtqueue *vq);
+	/* Does what the device's interrupt for a change of its configuration would, if there is cause: for who polls. NULL:
+	 * such changes go unnoticed there. Thread context. */
+	void (*poll)(struct virtio_device *vdev);
 	const char *(*bus_name)(struct virtio_device *vdev); /* e.g. "mmio@a003e00" */
 };
 

@@ -5,10 +5,10 @@
  * everything else is the same code. Registers are read and written in 32 bits, config fields in
  * their own width.
  */
-#include <stdio.h>
 #include <string.h>
 #include <arch/barrier.h>
 #include <arch/mmio.h>
+#include "lib/format.h"
 #include "virtio/port.h"
 #include "virtio/virtio_mmio.h"
 #include "virtio/virtio_transport.h"
@@ -323,6 +323,11 @@ irqreturn_t virtio_mmio_interrupt(int irq, void *dev_id)
 	return round || announced ? IRQ_HANDLED : IRQ_NONE;
 }
 
+static void vm_poll(struct virtio_device *vdev)
+{
+	(void)virtio_mmio_interrupt(vdev->irq, to_vm(vdev));
+}
+
 /* --- finding the device ------------------------------------------------------------------- */
 
 static const char *vm_bus_name(struct virtio_device *vdev)
@@ -342,6 +347,7 @@ static const struct virtio_config_ops virtio_mmio_config_ops = {
 	.del_vqs = vm_del_vqs,
 	.reset_vq = vm_reset_vq,
 	.enable_vq = vm_enable_vq,
+	.poll = vm_poll,
 	.bus_name = vm_bus_name,
 };
 
@@ -375,7 +381,7 @@ int virtio_mmio_probe(struct virtio_bus *bus, struct virtio_mmio_device *vm, voi
 	vm->base = base;
 	vm->size = size;
 	vm->version = reg_read(vm, VIRTIO_MMIO_VERSION);
-	snprintf(vm->bus_name, sizeof(vm->bus_name), "mmio@%llx", (unsigned long long)phys);
+	format_string(vm->bus_name, sizeof(vm->bus_name), "mmio@%llx", (unsigned long long)phys);
 	memcpy(vdev->dev.name, vm->bus_name, sizeof(vdev->dev.name));
 	vdev->id.device = reg_read(vm, VIRTIO_MMIO_DEVICE_ID);
 	vdev->id.vendor = reg_read(vm, VIRTIO_MMIO_VENDOR_ID);

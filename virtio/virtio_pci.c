@@ -4,9 +4,9 @@
  * legacy interface, and makes and starts queues over either. A queue is started when everything
  * else of all queues is settled, so that what fails leaves a device that was never started.
  */
-#include <stdio.h>
 #include <string.h>
 #include <arch/barrier.h>
+#include "lib/format.h"
 #include "virtio/port.h"
 #include "virtio/virtio_pci_parts.h"
 #include "virtio/virtio_transport.h"
@@ -63,7 +63,7 @@ static int make_vq(struct virtio_pci_device *vp, unsigned int index,
 	if (err)
 		return err;
 	q->vq->transport_priv = q->notify;
-	snprintf(q->irq_name, sizeof(q->irq_name), "%s %s", vp->bus_name, info->name);
+	format_string(q->irq_name, sizeof(q->irq_name), "%s %s", vp->bus_name, info->name);
 	return vp->interface->configure(vp, q->vq);
 }
 
@@ -227,7 +227,7 @@ int virtio_pci_probe(struct virtio_bus *bus, struct virtio_pci_device *vp,
 	vp->ops = ops;
 	vp->fn = fn;
 	vp->config_vector = VIRTIO_PCI_NO_VECTOR;
-	snprintf(vp->bus_name, sizeof(vp->bus_name), "%s", name);
+	format_string(vp->bus_name, sizeof(vp->bus_name), "%s", name);
 	memcpy(vdev->dev.name, vp->bus_name, sizeof(vdev->dev.name));
 	vdev->id.vendor = (uint16_t)id;
 	vdev->id.device =

@@ -5,8 +5,8 @@
  * line, where the ISR status tells. Each way is tried to its end, as the device has the last word: a vector
  * that it does not read back was not mapped.
  */
-#include <stdio.h>
 #include <arch/barrier.h>
+#include "lib/format.h"
 #include "virtio/port.h"
 #include "virtio/virtio_pci_parts.h"
 #include "virtio/virtio_transport.h"
@@ -109,6 +109,13 @@ static irqreturn_t line_interrupt(int irq, void *dev_id)
 	if (isr & VIRTIO_PCI_ISR_QUEUE && queues_interrupt(irq, dev_id) == IRQ_HANDLED)
 		result = IRQ_HANDLED;
 	return result;
+}
+
+/* Messages reach somebody. What the wired line is raised for can be asked for. */
+void virtio_pci_poll(struct virtio_device *vdev)
+{
+	if (to_vp(vdev)->plan == VIRTIO_PCI_PLAN_INTX)
+		(void)line_interrupt(vdev->irq, to_vp(vdev));
 }
 
 /* --- vectors ------------------------------------------------------------------------------------ */
@@ -279,7 +286,7 @@ int virtio_pci_take_irqs(struct virtio_pci_device *vp)
 	enum virtio_pci_plan plan;
 	int err = -ENOSPC;
 
-	snprintf(vp->config_irq_name, sizeof(vp->config_irq_name), "%s config", vp->bus_name);
+	format_string(vp->config_irq_name, sizeof(vp->config_irq_name), "%s config", vp->bus_name);
 	for (plan = VIRTIO_PCI_PLAN_EACH; plan <= VIRTIO_PCI_PLAN_ONE && err; plan++)
 		err = take_vectors(vp, plan);
 	if (err)

@@ -151,6 +151,7 @@ static const struct virtio_config_ops legacy_config_ops = {
 	.find_vqs = virtio_pci_find_vqs,
 	.del_vqs = virtio_pci_del_vqs,
 	.enable_vq = virtio_pci_enable_vq,
+	.poll = virtio_pci_poll,
 	.bus_name = virtio_pci_bus_name,
 };
 

@@ -242,6 +242,7 @@ static const struct virtio_config_ops modern_config_ops = {
 	.del_vqs = virtio_pci_del_vqs,
 	.reset_vq = modern_reset_vq,
 	.enable_vq = virtio_pci_enable_vq,
+	.poll = virtio_pci_poll,
 	.bus_name = virtio_pci_bus_name,
 };
 

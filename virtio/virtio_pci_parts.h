@@ -118,6 +118,7 @@ const char *virtio_pci_bus_name(struct virtio_device *vdev);
 /* Finds the best way for events that device, machine and queues allow. 0 or -errno. */
 int virtio_pci_take_irqs(struct virtio_pci_device *vp);
 void virtio_pci_drop_irqs(struct virtio_pci_device *vp);
+void virtio_pci_poll(struct virtio_device *vdev);
 
 /* Whether the device has (again) the vectors that the plan gave to config space, and to @vq. */
 bool virtio_pci_map_again(struct virtio_pci_device *vp, const struct virtqueue *vq);

@@ -5,9 +5,9 @@
  * depends on the ring's layout. A format is chosen once, when the queue is made
  * (virtqueue_setup.c).
  */
+#include "lib/format.h"
 #include "virtio/port.h"
 #include "virtio/vring.h"
-#include <stdio.h>
 
 /* --- broken queues ---------------------------------------------------------------------------- */
 
@@ -23,7 +23,7 @@ void vring_break(struct vring_virtqueue *vvq, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(why, sizeof(why), fmt, args);
+	format_text(why, sizeof(why), fmt, args);
 	va_end(args);
 	mark_broken(vvq);
 	port_log(LOG_ERROR, "%s: queue %u (%s) is broken: %s", vvq->dev->name, vvq->vq.index,

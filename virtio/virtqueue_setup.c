@@ -4,9 +4,9 @@
  * queue is a structure that stays where it is (drivers point at it), the ring memory that the
  * device sees, and the record of what is in flight; the last two change with the size.
  */
+#include "lib/format.h"
 #include "virtio/port.h"
 #include "virtio/vring.h"
-#include <stdio.h>
 #include <string.h>
 
 uint64_t vring_transport_features(void)
@@ -297,15 +297,16 @@ static void dump_places(const struct vring_virtqueue *vvq, char *line, size_t le
 	const struct vring_packed *p = &vvq->pkd;
 
 	if (vvq->packed)
-		snprintf(line, len, "next avail %u round %d, next used %u round %d",
-			 (unsigned int)(p->next_avail - p->desc),
-			 !!(p->avail_flags & VRING_PACKED_DESC_F_AVAIL),
-			 (unsigned int)(p->next_used - p->desc),
-			 !!(p->used_flags & VRING_PACKED_DESC_F_USED));
+		format_string(line, len, "next avail %u round %d, next used %u round %d",
+			      (unsigned int)(p->next_avail - p->desc),
+			      !!(p->avail_flags & VRING_PACKED_DESC_F_AVAIL),
+			      (unsigned int)(p->next_used - p->desc),
+			      !!(p->used_flags & VRING_PACKED_DESC_F_USED));
 	else
-		snprintf(line, len, "avail idx %u (device sees %u), used idx %u (taken back %u)",
-			 (uint16_t)vvq->added, vring16(vvq, READ_ONCE(s->avail->idx)),
-			 vring16(vvq, READ_ONCE(s->used->idx)), (uint16_t)vvq->used);
+		format_string(line, len,
+			      "avail idx %u (device sees %u), used idx %u (taken back %u)",
+			      (uint16_t)vvq->added, vring16(vvq, READ_ONCE(s->avail->idx)),
+			      vring16(vvq, READ_ONCE(s->used->idx)), (uint16_t)vvq->used);
 }
 
 static void dump_buffer(const struct vring_virtqueue *vvq, unsigned int i, char *line, size_t len)
@@ -313,8 +314,9 @@ static void dump_buffer(const struct vring_virtqueue *vvq, unsigned int i, char 
 	const struct vring_desc_state *state = &vvq->state[i];
 	unsigned int descs = state->table ? vring_table_entries(state->table) : vring_descs(vvq, i);
 
-	snprintf(line, len, "  %s %u: %s of %u, %lu bytes writable", vvq->packed ? "id" : "head", i,
-		 state->table ? "table" : "chain", descs, (unsigned long)state->in_len);
+	format_string(line, len, "  %s %u: %s of %u, %lu bytes writable",
+		      vvq->packed ? "id" : "head", i, state->table ? "table" : "chain", descs,
+		      (unsigned long)state->in_len);
 }
 
 void virtqueue_dump(struct virtqueue *vq, unsigned int max,
@@ -324,16 +326,17 @@ void virtqueue_dump(struct virtqueue *vq, unsigned int max,
 	unsigned int shown = 0;
 	char line[96];
 
-	snprintf(line, sizeof(line), "%s: %s ring of %u at 0x%llx%s", vq->name,
-		 virtqueue_format(vq), vvq->num, (unsigned long long)vvq->ring_addr,
-		 vvq->broken ? ", broken" : "");
+	format_string(line, sizeof(line), "%s: %s ring of %u at 0x%llx%s", vq->name,
+		      virtqueue_format(vq), vvq->num, (unsigned long long)vvq->ring_addr,
+		      vvq->broken ? ", broken" : "");
 	print(arg, line);
 	if (vvq->deleted)
 		return;
 	dump_places(vvq, line, sizeof(line));
 	print(arg, line);
-	snprintf(line, sizeof(line), "%u descriptors free, %u buffers in flight, interrupts %s",
-		 vq->num_free, vring_in_flight(vvq), vvq->callbacks ? "wanted" : "not wanted");
+	format_string(line, sizeof(line),
+		      "%u descriptors free, %u buffers in flight, interrupts %s", vq->num_free,
+		      vring_in_flight(vvq), vvq->callbacks ? "wanted" : "not wanted");
 	print(arg, line);
 	/* The device may be removed while a line is printed. */
 	for (unsigned int i = 0; !vvq->deleted && i < vvq->num && shown < max; i++) {

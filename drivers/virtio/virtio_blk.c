@@ -5,7 +5,6 @@
  * that it no longer writes to the buffers, which can then be given back to their owners, or be
  * offered to the device once more.
  */
-#include <inttypes.h>
 #include "drivers/virtio/virtio_blk_private.h"
 #include "lib/dma.h"
 
@@ -65,8 +64,8 @@ static void blk_config_changed(struct virtio_device *vdev)
 	blk->info.capacity_sectors = capacity;
 	port_unlock(&blk->lock, state);
 	if (capacity != before)
-		port_log(LOG_INFO, "%s: capacity is now %" PRIu64 " sectors", vdev->dev.name,
-			 capacity);
+		port_log(LOG_INFO, "%s: capacity is now %llu sectors", vdev->dev.name,
+			 (unsigned long long)capacity);
 }
 
 static int blk_probe(struct virtio_device *vdev)
@@ -88,8 +87,9 @@ static int blk_probe(struct virtio_device *vdev)
 	if (err)
 		goto del_vqs;
 	vdev->priv = blk;
-	port_log(LOG_INFO, "%s: disk of %" PRIu64 " sectors%s", vdev->dev.name,
-		 blk->info.capacity_sectors, blk->info.read_only ? ", read-only" : "");
+	port_log(LOG_INFO, "%s: disk of %llu sectors%s", vdev->dev.name,
+		 (unsigned long long)blk->info.capacity_sectors,
+		 blk->info.read_only ? ", read-only" : "");
 	/* A change of capacity before DRIVER_OK is not reported to us: look once more after it. */
 	virtio_device_ready(vdev);
 	blk_config_changed(vdev);

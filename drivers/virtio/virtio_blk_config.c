@@ -5,7 +5,6 @@
  * the value of a plain disk with 512-byte blocks, and a limit that leaves no room for one sector is
  * refused. Fields exist only where their feature bit was negotiated.
  */
-#include <inttypes.h>
 #include "drivers/virtio/virtio_blk_private.h"
 #include "lib/dma.h"
 
@@ -26,8 +25,8 @@ int virtio_blk_read_capacity(struct virtio_device *vdev, uint64_t *capacity)
 		return err;
 	}
 	if (sectors > most) {
-		port_log(LOG_WARNING, "%s: capacity of %" PRIu64 " sectors cut to %" PRIu64,
-			 vdev->dev.name, sectors, most);
+		port_log(LOG_WARNING, "%s: capacity of %llu sectors cut to %llu", vdev->dev.name,
+			 (unsigned long long)sectors, (unsigned long long)most);
 		sectors = most;
 	}
 	*capacity = sectors;
@@ -73,7 +72,7 @@ static uint32_t blk_block_size(struct virtio_device *vdev)
 	size = virtio_cread32(vdev, VIRTIO_BLK_CONFIG_BLK_SIZE);
 	if (size >= VIRTIO_BLK_SECTOR_SIZE && size <= BLK_SIZE_MAX && !(size & (size - 1)))
 		return size;
-	port_log(LOG_WARNING, "%s: blk_size %" PRIu32 " taken as %u", vdev->dev.name, size,
+	port_log(LOG_WARNING, "%s: blk_size %u taken as %u", vdev->dev.name, (unsigned int)size,
 		 VIRTIO_BLK_SECTOR_SIZE);
 	return VIRTIO_BLK_SECTOR_SIZE;
 }
@@ -152,9 +151,8 @@ int virtio_blk_read_config(const struct virtio_blk *blk, struct virtio_blk_info 
 	info->size_max = blk_size_max(blk);
 	info->max_request_sectors = blk_max_request_sectors(blk, info);
 	if (info->max_request_sectors == 0) {
-		port_log(LOG_ERROR,
-			 "%s: %" PRIu32 " segments of %" PRIu32 " bytes do not hold a sector",
-			 vdev->dev.name, info->seg_max, info->size_max);
+		port_log(LOG_ERROR, "%s: %u segments of %u bytes do not hold a sector",
+			 vdev->dev.name, (unsigned int)info->seg_max, (unsigned int)info->size_max);
 		return -EINVAL;
 	}
 	blk_read_geometry(vdev, info);

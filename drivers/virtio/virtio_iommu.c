@@ -4,8 +4,8 @@
  * of it when it fails. A reset takes all translations from the endpoints, which then reach nothing; recovery
  * gives them back from the driver's record. What was in flight behind it meanwhile is lost to its drivers.
  */
-#include <stdio.h>
 #include <string.h>
+#include "lib/format.h"
 #include "drivers/virtio/virtio_iommu_private.h"
 
 static const struct virtio_driver viommu_driver;
@@ -111,7 +111,7 @@ static struct viommu *viommu_alloc(struct virtio_device *vdev)
 	port_lock_init(&v->lock);
 	list_init(&v->domains);
 	work_init(&v->work, v->vdev->bus->work, viommu_event_work);
-	snprintf(v->name, sizeof(v->name), "virtio-iommu %s", vdev->dev.name);
+	format_string(v->name, sizeof(v->name), "virtio-iommu %s", vdev->dev.name);
 	v->iommu.name = v->name;
 	v->iommu.setup = v->setup;
 	v->iommu.ops = &viommu_ops;
@@ -136,10 +136,10 @@ static void describe(struct viommu *v)
 	const struct viommu_config *config = &v->config;
 
 	v->iommu.iova_limit = config->input.end;
-	snprintf(v->setup, sizeof(v->setup), "addresses 0x%llx to 0x%llx, domains %u to %u%s",
-		 (unsigned long long)config->input.start, (unsigned long long)config->input.end,
-		 (unsigned int)config->first_domain, (unsigned int)config->last_domain,
-		 config->probe_size ? ", probes" : "");
+	format_string(v->setup, sizeof(v->setup), "addresses 0x%llx to 0x%llx, domains %u to %u%s",
+		      (unsigned long long)config->input.start,
+		      (unsigned long long)config->input.end, (unsigned int)config->first_domain,
+		      (unsigned int)config->last_domain, config->probe_size ? ", probes" : "");
 }
 
 static int find_queues(struct viommu *v)
