@@ -13,8 +13,11 @@ PYTHON   ?= /usr/bin/python3
 QEMU     ?= qemu-system-aarch64
 JOBS     ?= $(shell nproc)
 
-ifeq ($(filter $(ARCH),$(ARCHS)),)
-$(error ARCH is one of: $(ARCHS))
+# Those of the library: `host` is this machine.
+LIB_ARCHS := $(ARCHS) host
+
+ifeq ($(filter $(ARCH),$(LIB_ARCHS)),)
+$(error ARCH is one of: $(ARCHS); host for make lib and make install)
 endif
 
 # All processors, unless make was given a -j of its own, which then wins.
@@ -52,7 +55,8 @@ DEBIAN_PACKAGES := git make gcc libc6-dev binutils \
 	libcmocka-dev libfdt-dev zlib1g-dev \
 	python3 python3-pytest python3-pexpect python3-pytest-xdist \
 	gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user \
-	clang-format clang-tidy cppcheck valgrind spin clang libclang-rt-14-dev gcovr
+	clang-format clang-tidy cppcheck valgrind spin clang libclang-rt-14-dev gcovr \
+	cmake pkg-config gcc-riscv64-unknown-elf
 
 .PHONY: deps
 deps: ## install the Debian packages that are missing (or say which)
@@ -119,13 +123,16 @@ CROSS_arm     := arm-none-eabi-
 CROSS_aarch64 := aarch64-linux-gnu-
 PICOLIBC      := /usr/lib/picolibc/aarch64-linux-gnu
 
-# A freestanding gcc uses its own <stdint.h>; newlib's <inttypes.h> then has to be told of int64_t.
-CFLAGS_arm     := $(COMMON_FLAGS) -march=armv7-a+simd -mfpu=auto -mfloat-abi=hard -mthumb \
-	-D__int64_t_defined=1 -Ilib/arch/arm
+MACHINE_arm     := -march=armv7-a+simd -mfpu=auto -mfloat-abi=hard -mthumb
 # The compiler is one for Linux: no position-independent code, no calls into libgcc for atomics, no
-# canaries, no thread-local storage that a loader would have to set up. The frame pointer is for backtraces.
-CFLAGS_aarch64 := $(COMMON_FLAGS) -march=armv8-a -fno-pie -mno-outline-atomics -fno-stack-protector \
-	-ftls-model=local-exec -fno-omit-frame-pointer -isystem $(PICOLIBC)/include -Ilib/arch/aarch64
+# canaries, no thread-local storage that a loader would have to set up.
+MACHINE_aarch64 := -march=armv8-a -fno-pie -mno-outline-atomics -fno-stack-protector \
+	-ftls-model=local-exec -isystem $(PICOLIBC)/include
+
+# A freestanding gcc uses its own <stdint.h>; newlib's <inttypes.h> then has to be told of int64_t.
+CFLAGS_arm     := $(COMMON_FLAGS) $(MACHINE_arm) -D__int64_t_defined=1 -Ilib/arch/arm
+# The frame pointer is for backtraces.
+CFLAGS_aarch64 := $(COMMON_FLAGS) $(MACHINE_aarch64) -fno-omit-frame-pointer -Ilib/arch/aarch64
 
 # Until the MMU is on all memory is Device memory, where an unaligned access faults.
 BOOT_CFLAGS_arm     := -mno-unaligned-access
@@ -173,6 +180,74 @@ $(B)/$(1)/$(2).elf: $(3) linker.ld $(call third_party,$(1))/stamp
 endef
 $(foreach a,$(ARCHS),$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(a),$(p),$(call image_objects,$(a),$(p))))))
 
+# --- the library -----------------------------------------------------------------------------
+
+# virtio/, its drivers and what of lib/ they need, without a board: what tools/sources.py lists. The machine is
+# what virtio/port.h asks for. LIB_CFLAGS adds flags, as for another CPU or ABI (the last of a kind wins).
+VERSION    := 0.6.0
+PREFIX     ?= /usr/local
+DESTDIR    ?=
+LIB_CFLAGS ?=
+
+HOST_ARCH       := $(or $(patsubst x86_64,x86,$(filter x86_64 aarch64,$(shell uname -m))),$(if \
+	$(filter riscv64,$(shell uname -m)),riscv,arm))
+LIB_HEADERS_arm      := arm
+LIB_HEADERS_aarch64  := aarch64
+LIB_HEADERS_host     := $(HOST_ARCH)
+LIB_CC_arm           := $(CROSS_arm)gcc
+LIB_CC_aarch64       := $(CROSS_aarch64)gcc
+LIB_CC_host           = $(HOST_CC)
+LIB_AR_arm           := $(CROSS_arm)ar
+LIB_AR_aarch64       := $(CROSS_aarch64)ar
+LIB_AR_host          := ar
+MACHINE_host         :=
+LIB_FLAGS := -std=gnu11 -g -ffreestanding -ffunction-sections -fdata-sections \
+	-ffile-prefix-map=$(CURDIR)=. $(WARNINGS) -I. -Ilib/arch/library
+
+LIB_C        := $(shell $(PYTHON) tools/sources.py c)
+LIB_PUBLIC   := $(shell $(PYTHON) tools/sources.py headers)
+# The clock needs a counter that every CPU of the architecture can read.
+lib_sources   = $(if $(wildcard lib/arch/$(LIB_HEADERS_$(1))/arch/counter.h),$(LIB_C),$(filter-out \
+	virtio/port_time.c,$(LIB_C)))
+
+# $(1): the architecture.
+define library_rules
+$(B)/$(1)/library/%.o: %.c Makefile | deps
+	@mkdir -p $$(@D)
+	@echo "  CC      $(1) (library) $$<"
+	@$$(LIB_CC_$(1)) $$(call optimise,$$<) $(LIB_FLAGS) $(MACHINE_$(1)) -Ilib/arch/$(LIB_HEADERS_$(1)) \
+		$$(LIB_CFLAGS) -MMD -MP -c $$< -o $$@
+
+$(B)/$(1)/libvireo.a: $(patsubst %.c,$(B)/$(1)/library/%.o,$(call lib_sources,$(1))) tools/sources.py
+	@echo "  AR      $$@"
+	@rm -f $$@
+	@$(LIB_AR_$(1)) rcsD $$@ $$(filter %.o,$$^)
+endef
+$(foreach a,$(LIB_ARCHS),$(eval $(call library_rules,$(a))))
+
+.PHONY: lib libs
+lib: $(B)/$(ARCH)/libvireo.a ## build the library of ARCH (arm, aarch64, host): build/ARCH/libvireo.a
+libs: $(LIB_ARCHS:%=$(B)/%/libvireo.a)
+
+# Headers keep their folders below include/vireo, which is to be on the include path. The files for pkg-config and
+# CMake find the rest from where they lie, so that all of it can be moved.
+.PHONY: install
+install: $(B)/$(ARCH)/libvireo.a ## install the library of ARCH, its headers, pkg-config and CMake files (PREFIX, DESTDIR)
+	@root='$(DESTDIR)$(PREFIX)'; set -e; \
+	install -d "$$root/lib/pkgconfig" "$$root/lib/cmake/vireo" "$$root/share/doc/vireo"; \
+	for h in $(LIB_PUBLIC); do install -D -m 644 $$h "$$root/include/vireo/$$h"; done; \
+	install -m 644 $< "$$root/lib/"; \
+	install -m 644 LICENSE "$$root/share/doc/vireo/"; \
+	sed 's/@VERSION@/$(VERSION)/' tools/vireo.pc.in >"$$root/lib/pkgconfig/vireo.pc"; \
+	sed 's/@VERSION@/$(VERSION)/' tools/vireo-config-version.cmake.in >"$$root/lib/cmake/vireo/vireo-config-version.cmake"; \
+	install -m 644 tools/vireo-config.cmake "$$root/lib/cmake/vireo/"
+
+LIBRARY_TESTS := --pytest tests/library
+.PHONY: test-library
+test-library: libs | deps ## run the tests of the library and what is made of it (PYTEST_ARGS='-k install' chooses)
+	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) $(LIBRARY_TESTS) --pytest-args='$(PYTEST_ARGS)'
+test: libs
+
 # --- run and debug -------------------------------------------------------------------------
 
 CPU_arm     := cortex-a15
@@ -219,11 +294,11 @@ $(B)/host/obj/%.o: %.c Makefile | deps
 	@$(HOST_CC) $(HOST_CFLAGS) $(SANITIZE) -MMD -MP -c $< -o $@
 
 # An archive: a test gets those files that it needs, and may bring its own of the others.
-$(B)/host/libvireo.a: $(patsubst %.c,$(B)/host/obj/%.o,$(HOST_SHIPPED) $(HOST_SUPPORT))
+$(B)/host/libtests.a: $(patsubst %.c,$(B)/host/obj/%.o,$(HOST_SHIPPED) $(HOST_SUPPORT))
 	@rm -f $@
 	@ar rcsD $@ $^
 
-$(B)/host/test_%: $(B)/host/obj/tests/unit/test_%.o $(B)/host/libvireo.a
+$(B)/host/test_%: $(B)/host/obj/tests/unit/test_%.o $(B)/host/libtests.a
 	@echo "  LD      $@"
 	@$(HOST_CC) $(SANITIZE) $(WRAP) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lfdt -lz
 
@@ -274,7 +349,7 @@ THREADS_RUN := 'setarch -R $(B)/threads/test_threads'
 
 .PHONY: test
 test: all $(UNIT_TESTS) $(B)/s390x/bigendian $(B)/arm/arm_memset | deps ## run all tests; the last line is "N passed, N failed"
-	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) --pytest tests/bench --pytest tests/qemu \
+	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) --pytest tests/bench --pytest tests/qemu $(LIBRARY_TESTS) \
 		--pytest-args='$(PYTEST_ARGS)' --alone '$(BENCH_COUNT)' $(FUZZ_SHORT) $(UNIT_TESTS) \
 		$(BIG_ENDIAN_RUN) $(ARM_RUN) $(THREADS_RUN)
 
@@ -570,7 +645,7 @@ $(B)/tidy/%.ok: %.c Makefile | deps
 	@touch $@
 
 check-python: | deps
-	@$(PYTHON) -c 'import pathlib, sys; [compile(p.read_text(), str(p), "exec") for p in pathlib.Path("tests").rglob("*.py")]'
+	@$(PYTHON) -c 'import pathlib, sys; [compile(p.read_text(), str(p), "exec") for d in ("tests", "tools") for p in pathlib.Path(d).rglob("*.py")]'
 
 # Every requirement of the specification has its function and its test; the page says so.
 check-conformance: | deps

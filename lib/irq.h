@@ -10,14 +10,8 @@
 #ifndef LIB_IRQ_H
 #define LIB_IRQ_H
 
+#include "lib/irq_types.h"
 #include "lib/util.h"
-
-typedef enum {
-	IRQ_NONE,    /* not from this device */
-	IRQ_HANDLED, /* acknowledged and served */
-} irqreturn_t;
-
-typedef irqreturn_t (*irq_handler_t)(int irq, void *dev_id);
 
 /* Trigger types, with the values of the device tree's interrupt flags. */
 #define IRQF_TRIGGER_RISING  0x1u

@@ -7,9 +7,8 @@
 #define LIB_LOG_H
 
 #include <stdarg.h>
+#include "lib/log_level.h"
 #include "lib/util.h"
-
-enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 /* Messages above @level are dropped. LOG_INFO unless the boot option loglevel=0..3 says else. */
 void log_set_level(enum log_level level);

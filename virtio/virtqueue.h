@@ -22,7 +22,7 @@
 #define VIRTIO_VIRTQUEUE_H
 
 #include "lib/dma_types.h"
-#include "lib/irq.h"
+#include "lib/irq_types.h"
 #include "lib/list.h"
 #include "lib/scatterlist.h"
 

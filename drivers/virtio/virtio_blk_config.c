@@ -127,7 +127,7 @@ static uint32_t blk_max_request_sectors(const struct virtio_blk *blk,
 	uint32_t block_sectors = info->block_size / VIRTIO_BLK_SECTOR_SIZE;
 
 	if (sectors > block_sectors)
-		sectors -= sectors % block_sectors;
+		sectors -= (uint32_t)sectors % block_sectors;
 	return (uint32_t)sectors;
 }
 

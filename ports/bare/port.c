@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <arch/cpu.h>
+#include "lib/log.h"
 #include "lib/reclaim.h"
 #include "lib/timer.h"
 #include "ports/bare/bare.h"

@@ -6,6 +6,7 @@
 #include "drivers/pci/pci.h"
 #include "drivers/virtio/virtio_iommu.h"
 #include "lib/devicetree.h"
+#include "lib/log.h"
 #include "ports/bare/bare.h"
 
 #define VENDOR_VIRTIO 0x1af4u
