@@ -242,11 +242,34 @@ install: $(B)/$(ARCH)/libvireo.a ## install the library of ARCH, its headers, pk
 	sed 's/@VERSION@/$(VERSION)/' tools/vireo-config-version.cmake.in >"$$root/lib/cmake/vireo/vireo-config-version.cmake"; \
 	install -m 644 tools/vireo-config.cmake "$$root/lib/cmake/vireo/"
 
+# The same in two files.
+DIST := $(B)/dist/vireo.c $(B)/dist/vireo.h
+$(B)/dist/vireo.c: tools/amalgamate.py tools/sources.py $(LIB_C) \
+		$(wildcard virtio/*.h virtio/wire/*.h drivers/virtio/*.h drivers/virtio/wire/*.h lib/*.h lib/arch/*/arch/*.h) | deps
+	@echo "  DIST    $(@D)"
+	@$(PYTHON) tools/amalgamate.py $(@D) $(VERSION)
+$(B)/dist/vireo.h: $(B)/dist/vireo.c
+
+.PHONY: dist
+dist: $(DIST) ## make the library two files: build/dist/vireo.c and vireo.h
+
+# The tests of the port's defaults against them: the reference device provides registers, and so the architecture.
+DIST_FLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror $(SANITIZE) -I.
+DIST_ARCH  := -DVIREO_ARCH='"tests/library/refdev_arch.h"'
+DIST_TESTS := $(B)/host/dist_port $(B)/host/dist_port_heap
+$(B)/host/dist_port: DIST_POOL := -DVIRTIO_PORT_POOL_BYTES=262144
+$(DIST_TESTS): $(B)/host/dist_%: tests/unit/test_%.c tests/unit/test_port.c tests/library/refdev_arch.h $(DIST) $(B)/host/libtests.a
+	@echo "  LD      $@"
+	@$(HOST_CC) $(DIST_FLAGS) $(DIST_POOL) $(DIST_ARCH) -c $(B)/dist/vireo.c -o $@.vireo.o
+	@$(HOST_CC) $(DIST_FLAGS) $(DIST_POOL) -Ilib/arch/host -include $(B)/dist/vireo.h -c $< -o $@.o
+	@$(HOST_CC) $(SANITIZE) -o $@ $@.o $@.vireo.o $(B)/host/libtests.a -lcmocka -lfdt -lz
+UNIT_TESTS += $(DIST_TESTS)
+
 LIBRARY_TESTS := --pytest tests/library
 .PHONY: test-library
-test-library: libs | deps ## run the tests of the library and what is made of it (PYTEST_ARGS='-k install' chooses)
+test-library: libs dist | deps ## run the tests of the library and what is made of it (PYTEST_ARGS='-k install' chooses)
 	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) $(LIBRARY_TESTS) --pytest-args='$(PYTEST_ARGS)'
-test: libs
+test: libs dist
 
 # --- run and debug -------------------------------------------------------------------------
 
@@ -457,7 +480,7 @@ fuzz-corpus: $(FUZZ_BINS) ## after a long fuzz: a new corpus in tests/fuzz/corpu
 
 # The unit tests once more, not optimised, so that a branch in the source is one in the program.
 COVERAGE_CFLAGS := $(filter-out -O1,$(HOST_CFLAGS)) -O0 --coverage -fprofile-abs-path
-COVERAGE_TESTS  := $(UNIT_TESTS:$(B)/host/%=$(B)/coverage/%)
+COVERAGE_TESTS  := $(patsubst $(B)/host/%,$(B)/coverage/%,$(filter-out $(DIST_TESTS),$(UNIT_TESTS)))
 
 $(B)/coverage/obj/%.o: %.c Makefile | deps
 	@mkdir -p $(@D)

@@ -29,11 +29,21 @@ LEFT_OUT = "drivers/virtio/virtio_iommu"
 # What one part has for others alone.
 PRIVATE = re.compile(r"_(private|parts)\.h$|/(vring\w*|virtio_transport|virtio_recovery)\.h$")
 
-INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', re.M)
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([^"\n]+)"[^\n]*\n', re.M)
+
+
+def has_guard(text):
+    return re.search(r"^#ifndef (\w+)\n#define \1\n", text, re.M) is not None
 
 
 def read(path):
-    return (TOP / path).read_text(encoding="utf-8")
+    """The text of a file, with headers that are there to be included twice already in it."""
+    text = (TOP / path).read_text(encoding="utf-8")
+
+    def paste(match):
+        pasted = (TOP / match[1]).read_text(encoding="utf-8")
+        return match[0] if has_guard(pasted) else pasted.split("*/\n", 1)[1]
+    return INCLUDE.sub(paste, text)
 
 
 def parts():

@@ -118,8 +118,10 @@ __weak void port_delay_ns(uint64_t ns)
 
 /* --- messages ------------------------------------------------------------------------------ */
 
+#if VIREO_MESSAGES
 __weak void port_log(enum log_level level, const char *fmt, ...)
 {
 	(void)level;
 	(void)fmt;
 }
+#endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * port_now_ns() by the generic timer's virtual counter, which every Armv8 CPU and most Armv7 ones have, and which
- * may be read in any exception level. Ticks become nanoseconds in pieces, by 32-bit factors that divide nothing
- * larger than 64 bits by hand: the C compiler's own division of 64 bits would be a library function.
+ * may be read in any exception level. Ticks become nanoseconds by a fixed-point factor with 32 bits of fraction. Its
+ * division is written out, because one of 64 bits, and on many Armv7 CPUs any, is a function of the compiler's library.
  */
 #include <arch/barrier.h>
 #include <arch/counter.h>
@@ -12,21 +12,21 @@
  * a second of theirs is longer here. */
 #define DEFAULT_HZ 1000000000u
 
-/* @rest * 2^32 / @hz, rounded down; @rest is below @hz. */
-static uint32_t fraction_of(uint32_t rest, uint32_t hz)
+/* NSEC_PER_SEC * 2^32 / @hz, rounded down, bit by bit. Below 2^62, and so is what is doubled here below 2^33. */
+static uint64_t scale_of(uint32_t hz)
 {
-	uint64_t value = rest;
-	uint32_t fraction = 0;
+	const uint64_t dividend = NSEC_PER_SEC << 32;
+	uint64_t rest = 0, scale = 0;
 
-	for (int bit = 0; bit < 32; bit++) {
-		value <<= 1;
-		fraction <<= 1;
-		if (value >= hz) {
-			value -= hz;
-			fraction |= 1;
+	for (int bit = 61; bit >= 0; bit--) {
+		rest = rest << 1 | (dividend >> bit & 1);
+		scale <<= 1;
+		if (rest >= hz) {
+			rest -= hz;
+			scale |= 1;
 		}
 	}
-	return fraction;
+	return scale;
 }
 
 __attribute__((weak)) uint64_t port_now_ns(void)
@@ -39,8 +39,10 @@ __attribute__((weak)) uint64_t port_now_ns(void)
 	if (!hz)
 		hz = DEFAULT_HZ;
 	if (READ_ONCE(known_hz) != hz) {
-		WRITE_ONCE(whole, (uint32_t)NSEC_PER_SEC / hz);
-		WRITE_ONCE(fraction, fraction_of((uint32_t)NSEC_PER_SEC % hz, hz));
+		uint64_t scale = scale_of(hz);
+
+		WRITE_ONCE(whole, (uint32_t)(scale >> 32));
+		WRITE_ONCE(fraction, (uint32_t)scale);
 		dma_wmb(); /* pairs with the one below, on another CPU */
 		WRITE_ONCE(known_hz, hz);
 	}

@@ -120,9 +120,9 @@ enum virtio_state {
 /* The core's record of a device's recoveries (virtio_recovery.c). */
 struct virtio_recovery {
 	struct work work;
-	struct port_lock lock; /* guards busy */
-	bool busy;	       /* somebody probes, recovers or removes the device */
-	unsigned int attempts;
+	struct port_lock lock;	     /* guards busy */
+	bool busy;		     /* somebody probes, recovers or removes the device */
+	unsigned int attempts, next; /* next: where the coming one goes */
 	uint64_t started_ns[VIRTIO_RECOVERY_MAX]; /* of the last attempts, as a ring */
 };
 

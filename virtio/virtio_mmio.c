@@ -370,6 +370,16 @@ bool virtio_mmio_present(const void *base)
 	return identify(base) != -ENODEV;
 }
 
+/* Without messages nobody reads it, and the formatter is not worth its bytes. */
+static void set_bus_name(struct virtio_mmio_device *vm, uint64_t phys)
+{
+	if (VIREO_MESSAGES)
+		format_string(vm->bus_name, sizeof(vm->bus_name), "mmio@%llx",
+			      (unsigned long long)phys);
+	else
+		memcpy(vm->bus_name, "mmio", sizeof("mmio"));
+}
+
 int virtio_mmio_probe(struct virtio_bus *bus, struct virtio_mmio_device *vm, void *base,
 		      uint64_t phys, size_t size, int irq)
 {
@@ -381,7 +391,7 @@ int virtio_mmio_probe(struct virtio_bus *bus, struct virtio_mmio_device *vm, voi
 	vm->base = base;
 	vm->size = size;
 	vm->version = reg_read(vm, VIRTIO_MMIO_VERSION);
-	format_string(vm->bus_name, sizeof(vm->bus_name), "mmio@%llx", (unsigned long long)phys);
+	set_bus_name(vm, phys);
 	memcpy(vdev->dev.name, vm->bus_name, sizeof(vdev->dev.name));
 	vdev->id.device = reg_read(vm, VIRTIO_MMIO_DEVICE_ID);
 	vdev->id.vendor = reg_read(vm, VIRTIO_MMIO_VENDOR_ID);

@@ -44,7 +44,7 @@ static void release(struct virtio_device *vdev)
 static bool may_try(struct virtio_device *vdev)
 {
 	struct virtio_recovery *recovery = &vdev->recovery;
-	uint64_t *oldest = &recovery->started_ns[recovery->attempts % VIRTIO_RECOVERY_MAX];
+	uint64_t *oldest = &recovery->started_ns[recovery->next];
 	uint64_t now = port_now_ns();
 
 	if (recovery->attempts >= VIRTIO_RECOVERY_MAX &&
@@ -56,6 +56,8 @@ static bool may_try(struct virtio_device *vdev)
 	}
 	*oldest = now;
 	recovery->attempts++;
+	if (++recovery->next == VIRTIO_RECOVERY_MAX)
+		recovery->next = 0;
 	return true;
 }
 

@@ -22,9 +22,11 @@ void vring_break(struct vring_virtqueue *vvq, const char *fmt, ...)
 	char why[96];
 	va_list args;
 
-	va_start(args, fmt);
-	format_text(why, sizeof(why), fmt, args);
-	va_end(args);
+	if (VIREO_MESSAGES) {
+		va_start(args, fmt);
+		format_text(why, sizeof(why), fmt, args);
+		va_end(args);
+	}
 	mark_broken(vvq);
 	port_log(LOG_ERROR, "%s: queue %u (%s) is broken: %s", vvq->dev->name, vvq->vq.index,
 		 vvq->vq.name, why);
@@ -93,7 +95,7 @@ static int add(struct vring_virtqueue *vvq, struct vring_buffer *buf, unsigned i
 		return -EINVAL;
 	if (unlikely(buf->total > vvq->num)) /* 2.7.5.3.1: never longer than the queue */
 		return -ENOSPC;
-	err = vvq->packed ? virtqueue_add_packed(vvq, buf) : virtqueue_add_split(vvq, buf);
+	err = vring_is_packed(vvq) ? virtqueue_add_packed(vvq, buf) : virtqueue_add_split(vvq, buf);
 	return unlikely(err == -ENOSPC) ? no_room(vvq) : err;
 }
 
@@ -135,7 +137,7 @@ int vring_add_prepared_long(struct vring_virtqueue *vvq, struct virtqueue_prepar
 		return -EINVAL;
 	if (unlikely(!vvq->vq.num_free))
 		return no_room(vvq);
-	if (vvq->packed)
+	if (vring_is_packed(vvq))
 		virtqueue_add_prepared_packed(vvq, p, data);
 	else
 		virtqueue_add_prepared_split(vvq, p, data);
@@ -194,7 +196,8 @@ static bool kick_prepare_long(struct vring_virtqueue *vvq)
 	vvq->stats.kicks++;
 	if (unlikely(vvq->broken))
 		return false;
-	return vvq->packed ? virtqueue_kick_prepare_packed(vvq) : virtqueue_kick_prepare_split(vvq);
+	return vring_is_packed(vvq) ? virtqueue_kick_prepare_packed(vvq)
+				    : virtqueue_kick_prepare_split(vvq);
 }
 
 bool virtqueue_kick_prepare(struct virtqueue *vq)
@@ -244,7 +247,7 @@ uint32_t vring_notification_data(const struct virtqueue *vq)
 
 	if (likely(!vvq->notification_data))
 		return vq->index;
-	next = vvq->packed ? vring_next_offset_packed(vvq) : vring_next_offset_split(vvq);
+	next = vring_is_packed(vvq) ? vring_next_offset_packed(vvq) : vring_next_offset_split(vvq);
 	return vq->index | next << 16;
 }
 
@@ -266,8 +269,8 @@ static inline void *take(struct vring_virtqueue *vvq, unsigned int *len, void **
 {
 	if (unlikely(vvq->broken))
 		return NULL;
-	return vvq->packed ? virtqueue_get_buf_packed(vvq, len, ctx)
-			   : virtqueue_get_buf_split(vvq, len, ctx);
+	return vring_is_packed(vvq) ? virtqueue_get_buf_packed(vvq, len, ctx)
+				    : virtqueue_get_buf_split(vvq, len, ctx);
 }
 
 void *vring_get_buf_long(struct vring_virtqueue *vvq, unsigned int *len, void **ctx)
@@ -277,7 +280,8 @@ void *vring_get_buf_long(struct vring_virtqueue *vvq, unsigned int *len, void **
 	if (!data)
 		return NULL;
 	if (vvq->rearm)
-		(void)(vvq->packed ? vring_rearm_packed(vvq, NULL) : vring_rearm_split(vvq, NULL));
+		(void)(vring_is_packed(vvq) ? vring_rearm_packed(vvq, NULL)
+					    : vring_rearm_split(vvq, NULL));
 	tell_room(vvq);
 	return data;
 }
@@ -329,7 +333,7 @@ void *virtqueue_detach_unused_buf(struct virtqueue *vq)
 
 		if (!data)
 			continue;
-		if (vvq->packed)
+		if (vring_is_packed(vvq))
 			detach_buf_packed(vvq, i);
 		else
 			detach_buf_split(vvq, i);
@@ -344,7 +348,7 @@ void *virtqueue_detach_unused_buf(struct virtqueue *vq)
 static __racy bool more_used_long(const struct vring_virtqueue *vvq)
 {
 	/* A broken queue has something to say. */
-	return vvq->broken || (vvq->packed ? more_used_packed(vvq) : more_used_split(vvq));
+	return vvq->broken || (vring_is_packed(vvq) ? more_used_packed(vvq) : more_used_split(vvq));
 }
 
 static void disable_cb_long(struct vring_virtqueue *vvq)
@@ -352,7 +356,7 @@ static void disable_cb_long(struct vring_virtqueue *vvq)
 	if (!vvq->callbacks)
 		return;
 	vring_want_callbacks(vvq, false);
-	if (vvq->packed)
+	if (vring_is_packed(vvq))
 		virtqueue_disable_cb_packed(vvq);
 	else
 		virtqueue_disable_cb_split(vvq);
@@ -368,8 +372,8 @@ unsigned int virtqueue_enable_cb_prepare(struct virtqueue *vq)
 	struct vring_virtqueue *vvq = to_vvq(vq);
 
 	vring_want_callbacks(vvq, true);
-	return vvq->packed ? virtqueue_enable_cb_prepare_packed(vvq)
-			   : virtqueue_enable_cb_prepare_split(vvq);
+	return vring_is_packed(vvq) ? virtqueue_enable_cb_prepare_packed(vvq)
+				    : virtqueue_enable_cb_prepare_split(vvq);
 }
 
 bool virtqueue_poll(struct virtqueue *vq, unsigned int last_used_idx)
@@ -378,8 +382,8 @@ bool virtqueue_poll(struct virtqueue *vq, unsigned int last_used_idx)
 
 	if (unlikely(vvq->broken))
 		return false;
-	return vvq->packed ? virtqueue_poll_packed(vvq, last_used_idx)
-			   : virtqueue_poll_split(vvq, last_used_idx);
+	return vring_is_packed(vvq) ? virtqueue_poll_packed(vvq, last_used_idx)
+				    : virtqueue_poll_split(vvq, last_used_idx);
 }
 
 static bool enable_cb_long(struct vring_virtqueue *vvq)
@@ -395,11 +399,12 @@ bool virtqueue_enable_cb(struct virtqueue *vq)
 bool virtqueue_enable_cb_delayed(struct virtqueue *vq)
 {
 	struct vring_virtqueue *vvq = to_vvq(vq);
+	bool early;
 
 	vring_want_callbacks(vvq, true);
-	return (vvq->packed ? virtqueue_enable_cb_delayed_packed(vvq)
-			    : virtqueue_enable_cb_delayed_split(vvq)) ||
-	       vvq->broken;
+	early = vring_is_packed(vvq) ? virtqueue_enable_cb_delayed_packed(vvq)
+				     : virtqueue_enable_cb_delayed_split(vvq);
+	return early || vvq->broken;
 }
 
 #define WAYS                                                                                 \

@@ -13,9 +13,10 @@ uint64_t vring_transport_features(void)
 {
 	return BIT_ULL(VIRTIO_F_ANY_LAYOUT) | BIT_ULL(VIRTIO_F_INDIRECT_DESC) |
 	       BIT_ULL(VIRTIO_F_EVENT_IDX) | BIT_ULL(VIRTIO_F_VERSION_1) |
-	       BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) | BIT_ULL(VIRTIO_F_RING_PACKED) |
-	       BIT_ULL(VIRTIO_F_IN_ORDER) | BIT_ULL(VIRTIO_F_ORDER_PLATFORM) |
-	       BIT_ULL(VIRTIO_F_NOTIFICATION_DATA) | BIT_ULL(VIRTIO_F_RING_RESET);
+	       BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) |
+	       (VIREO_PACKED ? BIT_ULL(VIRTIO_F_RING_PACKED) : 0) | BIT_ULL(VIRTIO_F_IN_ORDER) |
+	       BIT_ULL(VIRTIO_F_ORDER_PLATFORM) | BIT_ULL(VIRTIO_F_NOTIFICATION_DATA) |
+	       BIT_ULL(VIRTIO_F_RING_RESET);
 }
 
 /* --- memory ----------------------------------------------------------------------------------- */
@@ -45,10 +46,11 @@ static int alloc_record(struct vring_virtqueue *vvq, unsigned int num)
 /* Ring and record for @num descriptors. Returns 0, or -ENOMEM with nothing allocated. */
 static int alloc_ring(struct vring_virtqueue *vvq, unsigned int num)
 {
-	vvq->ring_bytes = vvq->packed ? vring_layout_packed(num, vvq->align, &vvq->driver_offset,
-							    &vvq->device_offset)
-				      : vring_layout_split(num, vvq->align, &vvq->driver_offset,
-							   &vvq->device_offset);
+	vvq->ring_bytes = vring_is_packed(vvq)
+				  ? vring_layout_packed(num, vvq->align, &vvq->driver_offset,
+							&vvq->device_offset)
+				  : vring_layout_split(num, vvq->align, &vvq->driver_offset,
+						       &vvq->device_offset);
 	if (alloc_record(vvq, num))
 		return -ENOMEM;
 	vvq->ring = dma_alloc_coherent(vvq->dev, vvq->ring_bytes, &vvq->ring_addr, GFP_KERNEL);
@@ -86,7 +88,7 @@ static void init_ring(struct vring_virtqueue *vvq)
 	vvq->order_next = 0;
 	vvq->batch_last = -1;
 	vvq->vq.num_free = vvq->num;
-	if (vvq->packed)
+	if (vring_is_packed(vvq))
 		vring_init_packed(vvq, vvq->links);
 	else
 		vring_init_split(vvq, vvq->links);
@@ -219,7 +221,7 @@ int virtqueue_resize(struct virtqueue *vq, unsigned int num,
 	struct vring_virtqueue *vvq = to_vvq(vq), old = *vvq;
 	int err, enable_err;
 
-	if (num > vq->num_max || !size_is_allowed(vvq->packed, num))
+	if (num > vq->num_max || !size_is_allowed(vring_is_packed(vvq), num))
 		return -EINVAL;
 	err = take_from_device(vq, recycle);
 	if (err)
@@ -271,7 +273,7 @@ unsigned int virtqueue_in_flight(const struct virtqueue *vq)
 
 const char *virtqueue_format(const struct virtqueue *vq)
 {
-	return to_vvq(vq)->packed ? "packed" : "split";
+	return vring_is_packed(to_vvq(vq)) ? "packed" : "split";
 }
 
 dma_addr_t virtqueue_get_desc_addr(const struct virtqueue *vq)
@@ -296,7 +298,7 @@ static void dump_places(const struct vring_virtqueue *vvq, char *line, size_t le
 	const struct vring_split *s = &vvq->split;
 	const struct vring_packed *p = &vvq->pkd;
 
-	if (vvq->packed)
+	if (vring_is_packed(vvq))
 		format_string(line, len, "next avail %u round %d, next used %u round %d",
 			      (unsigned int)(p->next_avail - p->desc),
 			      !!(p->avail_flags & VRING_PACKED_DESC_F_AVAIL),
@@ -315,8 +317,8 @@ static void dump_buffer(const struct vring_virtqueue *vvq, unsigned int i, char 
 	unsigned int descs = state->table ? vring_table_entries(state->table) : vring_descs(vvq, i);
 
 	format_string(line, len, "  %s %u: %s of %u, %lu bytes writable",
-		      vvq->packed ? "id" : "head", i, state->table ? "table" : "chain", descs,
-		      (unsigned long)state->in_len);
+		      vring_is_packed(vvq) ? "id" : "head", i, state->table ? "table" : "chain",
+		      descs, (unsigned long)state->in_len);
 }
 
 void virtqueue_dump(struct virtqueue *vq, unsigned int max,

@@ -12,8 +12,12 @@
 
 #include "lib/byteorder.h"
 #include "lib/dma.h"
+#include "virtio/options.h"
 #include "virtio/virtio.h"
 #include "virtio/wire/ring.h"
+
+/* Whether a queue has a packed ring; one that cannot have one asks nobody. */
+#define vring_is_packed(vvq) (VIREO_PACKED && (vvq)->packed)
 
 /* A piece of a buffer as it was mapped, for unmapping it. Kept only where mapping does
  * something. */
@@ -196,7 +200,7 @@ struct vring_virtqueue {
 
 static inline unsigned int vring_descs(const struct vring_virtqueue *vvq, unsigned int i)
 {
-	return vvq->packed ? vvq->state[i].packed_descs : vvq->state[i].split.descs;
+	return vring_is_packed(vvq) ? vvq->state[i].packed_descs : vvq->state[i].split.descs;
 }
 
 static inline struct vring_virtqueue *to_vvq(const struct virtqueue *vq)
@@ -213,10 +217,12 @@ static inline unsigned int vring_in_flight(const struct vring_virtqueue *vvq)
 /* To be called where something has changed on which the choice depends. */
 static inline void vring_choose_ways(struct vring_virtqueue *vvq)
 {
-	if (vvq->broken || vvq->use_map || vvq->in_order || vvq->starved || vvq->pool.extra_in_use)
+	if (!VIREO_SHORT_WAYS || vvq->broken || vvq->use_map || vvq->in_order || vvq->starved ||
+	    vvq->pool.extra_in_use)
 		vvq->choice = vring_long_ways;
 	else
-		vvq->choice = (vvq->packed ? vring_short_packed : vring_short_split)[vvq->indirect];
+		vvq->choice = (vring_is_packed(vvq) ? vring_short_packed
+						    : vring_short_split)[vvq->indirect];
 	vvq->ways = vvq->choice[vvq->rearm];
 }
 

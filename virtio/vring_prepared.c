@@ -28,7 +28,7 @@ static void write_flags(const struct vring_virtqueue *vvq, struct virtqueue_prep
 {
 	unsigned int flags = in ? VRING_DESC_F_WRITE : 0;
 
-	if (vvq->packed) { /* 2.8.19: no other flag, and no id */
+	if (vring_is_packed(vvq)) { /* 2.8.19: no other flag, and no id */
 		p->desc[i].word[0] = 0;
 		p->desc[i].word[1] = cpu_to_le16((uint16_t)flags);
 		return;

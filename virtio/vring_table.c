@@ -121,7 +121,7 @@ void vring_pool_fit(struct vring_virtqueue *vvq)
 		struct vring_table *table = &vvq->pool.own[i];
 
 		table->end = (char *)table->desc + MIN(table->capacity, vvq->num) * DESC_BYTES;
-		if (!vvq->packed)
+		if (!vring_is_packed(vvq))
 			vring_link_table_split(vvq, table);
 	}
 }

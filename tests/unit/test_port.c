@@ -2,7 +2,8 @@
 /*
  * The port contract's defaults, as somebody who embeds the library finds them: one thread, no interrupts, a static pool,
  * and of his own only the clock and port_idle(). Devices raise no line here at all; who does not look finds
- * nothing. With PORT_TEST_HEAP (test_port_heap.c) memory comes from a heap with poor alignment instead.
+ * nothing. With PORT_TEST_HEAP (test_port_heap.c) memory comes from a heap with poor alignment instead. The Makefile
+ * compiles both once more for the amalgamation (build/host/dist_port*).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -77,7 +78,9 @@ static size_t memory_in_use(void)
 	return live;
 }
 #else
+#ifndef VIRTIO_PORT_POOL_BYTES
 VIRTIO_PORT_POOL(256 << 10);
+#endif
 
 static size_t memory_in_use(void)
 {
