@@ -391,7 +391,7 @@ test-qemu: all | deps ## run the QEMU tests alone (PYTEST_ARGS='-k blk' chooses)
 # The drivers and ports/threads, watched by ThreadSanitizer; the devices, which are hardware, are not.
 TSAN_PORT    := -DVIRTIO_PORT_TYPES='"ports/threads/port_types.h"'
 TSAN_CFLAGS  := $(HOST_CFLAGS) -D_GNU_SOURCE -pthread $(TSAN_PORT)
-TSAN_WATCHED := $(filter virtio/% drivers/virtio/% $(addprefix lib/,dma.c dma_direct.c pages.c scatterlist.c list_sort.c work.c system_wq.c), \
+TSAN_WATCHED := $(filter virtio/% drivers/virtio/% $(addprefix lib/,dma.c dma_direct.c pages.c scatterlist.c list_sort.c work.c system_wq.c format.c), \
 	$(filter-out lib/dma_iommu% drivers/virtio/virtio_iommu%,$(HOST_SHIPPED))) \
 	$(wildcard ports/threads/*.c) tests/threads/test_threads.c
 TSAN_DEVICE  := $(filter-out tests/device/refdev_pci% tests/device/refdev_iommu% tests/device/its% tests/device/refsmmu% \

@@ -40,10 +40,12 @@ __weak void port_free_pages(void *ptr, size_t size)
 
 /* --- mutual exclusion ---------------------------------------------------------------------- */
 
+#ifndef VIRTIO_PORT_TYPES /* whose port has these, too */
 __weak void port_lock_init(struct port_lock *lock)
 {
 	lock->impl = NULL;
 }
+#endif
 
 #ifndef VIRTIO_PORT_INLINE
 __weak unsigned long port_lock(struct port_lock *lock)
@@ -57,7 +59,6 @@ __weak void port_unlock(struct port_lock *lock, unsigned long state)
 	(void)lock;
 	(void)state;
 }
-#endif
 
 __weak bool port_device_enter(struct virtio_device *vdev)
 {
@@ -74,9 +75,11 @@ __weak void port_device_synchronize(struct virtio_device *vdev)
 {
 	(void)vdev;
 }
+#endif
 
 /* --- waiting ------------------------------------------------------------------------------- */
 
+#ifndef VIRTIO_PORT_TYPES
 __weak void port_event_init(struct port_event *event)
 {
 	event->signalled = false;
@@ -87,11 +90,13 @@ __weak void port_event_signal(struct port_event *event)
 {
 	event->signalled = true;
 }
+#endif
 
 __weak void port_idle(void)
 {
 }
 
+#ifndef VIRTIO_PORT_TYPES
 /* The last look comes after the time is up, so that a wait of no length is one look. */
 __weak int port_event_wait(struct port_event *event, uint64_t timeout_ns)
 {
@@ -107,6 +112,7 @@ __weak int port_event_wait(struct port_event *event, uint64_t timeout_ns)
 	event->signalled = false;
 	return 0;
 }
+#endif
 
 __weak void port_delay_ns(uint64_t ns)
 {
