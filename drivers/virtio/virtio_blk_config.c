@@ -59,6 +59,9 @@ static uint32_t blk_size_max(const struct virtio_blk *blk)
 	/* Read once: the device could answer something else the second time. */
 	if (virtio_has_feature(blk->vdev, VIRTIO_BLK_F_SIZE_MAX))
 		size_max = virtio_cread32(blk->vdev, VIRTIO_BLK_CONFIG_SIZE_MAX);
+	/* Segments of no bytes are of no use to anybody: qemu-storage-daemon means that it has no limit. */
+	if (size_max == 0)
+		size_max = most;
 	most = (uint32_t)MIN(mappable, (size_t)most);
 	return MIN(size_max, most);
 }

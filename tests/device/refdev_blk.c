@@ -43,6 +43,7 @@ static void check_segments(struct refdev *dev, const struct refdev_chain *c)
 		data++;
 		blk->max_seg_bytes = MAX(blk->max_seg_bytes, c->segs[i].len);
 		if (refdev_negotiated(dev, REF_BLK_F_SIZE_MAX) &&
+		    *(uint32_t *)(void *)(dev->config + 8) && /* 0: there are such devices */
 		    c->segs[i].len > *(uint32_t *)(void *)(dev->config + 8))
 			violation("blk: a segment of %u bytes, over size_max", c->segs[i].len);
 	}

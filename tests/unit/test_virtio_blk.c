@@ -76,6 +76,21 @@ static void a_large_transfer_is_split_within_the_devices_limits(void **state)
 	}
 }
 
+/* As qemu-storage-daemon says it. */
+static void a_size_max_of_0_is_no_limit(void **state)
+{
+	static uint8_t back[64 * 512];
+	struct refdev *dev = refdev_blk_new(2, DISK, BIT_ULL(REF_BLK_F_SIZE_MAX));
+
+	(void)state;
+	refdev_set_config(dev, 8, 0, 4);
+	start(dev);
+	assert_int_equal(virtio_blk_read(blk, 7, back, 64, SECONDS(1)), 0);
+	assert_memory_equal(back, ref->disk + 7 * 512, sizeof(back));
+	assert_int_equal(ref->reads, 1);
+	rig_end(&rig);
+}
+
 static void the_device_may_answer_in_any_order(void **state)
 {
 	static uint8_t data[512 * 512], back[512 * 512];
@@ -807,6 +822,7 @@ int main(void)
 	const struct CMUnitTest direct[] = {
 		TEST(a_request_may_do_something_else_each_time),
 		TEST(a_large_transfer_is_split_within_the_devices_limits),
+		TEST(a_size_max_of_0_is_no_limit),
 		TEST(the_device_may_answer_in_any_order),
 		TEST(nothing_is_asked_beyond_the_end_of_the_disk),
 		TEST(a_read_only_disk_is_not_written),
@@ -825,6 +841,7 @@ int main(void)
 		TEST(a_request_may_do_something_else_each_time),
 		TEST(what_is_written_is_on_the_disk_and_read_back),
 		TEST(a_large_transfer_is_split_within_the_devices_limits),
+		TEST(a_size_max_of_0_is_no_limit),
 		TEST(the_device_may_answer_in_any_order),
 		TEST(the_devices_properties_are_reported),
 		TEST(a_change_of_capacity_is_noticed),
