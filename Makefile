@@ -94,7 +94,7 @@ BARE_ONLY    := $(wildcard lib/snprintf.c lib/arch/*/*.c)
 HOST_SHIPPED := $(sort $(filter-out $(BARE_ONLY) $(LIBRARY_ONLY),$(wildcard lib/*.c virtio/*.c drivers/virtio/*.c \
 	drivers/pci/*.c drivers/iommu/*.c drivers/irqchip/gic_[ilmc]*.c drivers/irqchip/gic_v2m.c \
 	$(patsubst %,apps/shell/%.c,parse lineedit inet netclient hexdump))))
-HOST_SUPPORT := $(wildcard tests/unit/port_host.c tests/unit/vq_model.c tests/unit/recovery_rig.c \
+HOST_SUPPORT := $(wildcard tests/unit/port_host.c tests/unit/vq_model.c tests/unit/recovery_rig.c tests/unit/fake_vhost_user.c \
 	tests/device/*.c)
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(B)/host/%,$(wildcard tests/unit/test_*.c))
 
@@ -372,7 +372,7 @@ THREADS_RUN := 'setarch -R $(B)/threads/test_threads'
 
 .PHONY: test
 test: all $(UNIT_TESTS) $(B)/s390x/bigendian $(B)/arm/arm_memset | deps ## run all tests; the last line is "N passed, N failed"
-	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) --pytest tests/bench --pytest tests/qemu $(LIBRARY_TESTS) \
+	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) --pytest tests/bench --pytest tests/host --pytest tests/qemu $(LIBRARY_TESTS) \
 		--pytest-args='$(PYTEST_ARGS)' --alone '$(BENCH_COUNT)' $(FUZZ_SHORT) $(UNIT_TESTS) \
 		$(BIG_ENDIAN_RUN) $(ARM_RUN) $(THREADS_RUN)
 
@@ -410,6 +410,53 @@ $(B)/threads/test_threads: $(patsubst %.c,$(B)/threads/obj/%.o,$(TSAN_WATCHED) $
 		-o $@ $^ -lcmocka
 
 test test-unit: $(B)/threads/test_threads
+
+# --- the host port -------------------------------------------------------------------------
+
+# The drivers in a Linux process, whose devices are other processes (ports/host, docs/DESIGN.md). The tools are built twice:
+# for use, and with sanitizers for the tests.
+HOST_TOOLS       := vireo-blk
+HOST_PORT_COMMON := $(filter-out lib/log.c lib/tty.c $(BARE_ONLY) $(LIBRARY_ONLY),$(wildcard lib/*.c)) \
+	$(filter-out $(LIBRARY_ONLY),$(wildcard virtio/*.c drivers/virtio/*.c ports/host/*.c)) ports/host/tools/tool.c
+HOST_TOOL_vireo-blk := $(wildcard ports/host/tools/vireo_blk.c ports/host/tools/blk_*.c)
+HOST_TOOL_FLAGS  := -std=gnu11 -O2 -g -ffunction-sections -fdata-sections -Wl,--gc-sections $(WARNINGS) \
+	-I. -Ilib/arch/host
+
+$(B)/native/obj/%.o: %.c Makefile | deps
+	@mkdir -p $(@D)
+	@echo "  CC      native $<"
+	@$(HOST_CC) $(filter-out -Wl%,$(HOST_TOOL_FLAGS)) -DVIRTIO_PORT_INLINE='"ports/host/port_inline.h"' -MMD -MP -c $< -o $@
+
+# Archives: a tool gets what it needs.
+$(B)/native/libhost.a: $(HOST_PORT_COMMON:%.c=$(B)/native/obj/%.o)
+$(B)/host/libhost.a: $(HOST_PORT_COMMON:%.c=$(B)/host/obj/%.o)
+$(B)/native/libhost.a $(B)/host/libhost.a:
+	@rm -f $@
+	@ar rcsD $@ $^
+
+define host_tool_rules
+$(B)/host/$(1): $(HOST_TOOL_$(1):%.c=$(B)/native/obj/%.o) $(B)/native/libhost.a
+	@echo "  LD      $$@"
+	@$(HOST_CC) $(HOST_TOOL_FLAGS) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^)
+
+$(B)/host/checked/$(1): $(HOST_TOOL_$(1):%.c=$(B)/host/obj/%.o) $(B)/host/libhost.a
+	@mkdir -p $$(@D)
+	@echo "  LD      $$@"
+	@$(HOST_CC) $(SANITIZE) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^)
+endef
+$(foreach t,$(HOST_TOOLS),$(eval $(call host_tool_rules,$(t))))
+
+.PHONY: host
+host: $(HOST_TOOLS:%=$(B)/host/%) ## build the tools on the host port: vireo-blk
+image all: host
+
+.PHONY: test-host
+test-host: host-checked ## run the tests against devices that others wrote alone (PYTEST_ARGS='-k blk' chooses)
+	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) --pytest tests/host --pytest-args='$(PYTEST_ARGS)'
+
+.PHONY: host-checked
+host-checked: $(HOST_TOOLS:%=$(B)/host/checked/%) | deps
+test: host-checked
 
 # --- fuzzing -------------------------------------------------------------------------------
 
