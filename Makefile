@@ -415,10 +415,11 @@ test test-unit: $(B)/threads/test_threads
 
 # The drivers in a Linux process, whose devices are other processes (ports/host, docs/DESIGN.md). The tools are built twice:
 # for use, and with sanitizers for the tests.
-HOST_TOOLS       := vireo-blk
+HOST_TOOLS       := vireo-blk vireo-net
 HOST_PORT_COMMON := $(filter-out lib/log.c lib/tty.c $(BARE_ONLY) $(LIBRARY_ONLY),$(wildcard lib/*.c)) \
 	$(filter-out $(LIBRARY_ONLY),$(wildcard virtio/*.c drivers/virtio/*.c ports/host/*.c)) ports/host/tools/tool.c
 HOST_TOOL_vireo-blk := $(wildcard ports/host/tools/vireo_blk.c ports/host/tools/blk_*.c)
+HOST_TOOL_vireo-net := ports/host/tools/vireo_net.c
 HOST_TOOL_FLAGS  := -std=gnu11 -O2 -g -ffunction-sections -fdata-sections -Wl,--gc-sections $(WARNINGS) \
 	-I. -Ilib/arch/host
 
@@ -447,14 +448,28 @@ endef
 $(foreach t,$(HOST_TOOLS),$(eval $(call host_tool_rules,$(t))))
 
 .PHONY: host
-host: $(HOST_TOOLS:%=$(B)/host/%) ## build the tools on the host port: vireo-blk
+host: $(HOST_TOOLS:%=$(B)/host/%) ## build the tools on the host port: vireo-blk, vireo-net
 image all: host
 
 .PHONY: test-host
 test-host: host-checked ## run the tests against devices that others wrote alone (PYTEST_ARGS='-k blk' chooses)
 	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) --pytest tests/host --pytest-args='$(PYTEST_ARGS)'
 
+# DPDK's testpmd and what it is linked with, as Debian has them: unpacked and not installed, as nothing else here needs them.
+DPDK_LIBRARIES := eal ethdev kvargs telemetry net mbuf mempool ring meter cmdline crypto-scheduler cryptodev rcu bus-vdev \
+	reorder bitratestats metrics bpf gro gso latencystats pdump pcapng net-bnxt bus-pci pci net-i40e hash net-ixgbe \
+	security bus-dpaa common-dpaax eventdev timer mempool-dpaa net-dpaa net-bond sched ip-frag net-ice common-iavf \
+	bus-auxiliary net-vhost vhost dmadev mempool-ring
+DPDK_PACKAGES  := dpdk-dev $(DPDK_LIBRARIES:%=librte-%23) librte-net-mlx5-23 librte-common-mlx5-23 libnuma1 libfdt1 \
+	libbsd0 libjansson4 libelf1 libpcap0.8 libibverbs1 ibverbs-providers libnl-3-200 libnl-route-3-200 libdbus-1-3 libmd0
+
+$(B)/third_party/dpdk/stamp: .ci/debian_download.sh | deps
+	@echo "  FETCH   DPDK's testpmd"
+	@.ci/debian_download.sh $$(dpkg --print-architecture) $(@D) $(DPDK_PACKAGES)
+	@touch $@
+
 .PHONY: host-checked
+host-checked: $(B)/third_party/dpdk/stamp
 host-checked: $(HOST_TOOLS:%=$(B)/host/checked/%) | deps
 test: host-checked
 

@@ -7,7 +7,6 @@ say fails the test, whatever was expected of it.
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -105,14 +104,47 @@ class StorageDaemon:
         self.process.wait()
 
 
+class Testpmd:
+    """DPDK's testpmd, which returns every frame that comes through its vhost port."""
+
+    __test__ = False  # by its name pytest would take it for a test
+    ROOT = BUILD / "third_party/dpdk/root"
+
+    def __init__(self, scratch, socket_path):
+        self.scratch, self.socket = scratch, socket_path
+        libraries = next(self.ROOT.glob("usr/lib/*/librte_eal.so.*")).parent
+        # Plug-ins are not loaded from where others may write, such as below /tmp: these are loaded beforehand.
+        self.environment = dict(os.environ, LD_LIBRARY_PATH=str(libraries),
+                                LD_PRELOAD="librte_net_vhost.so.23 librte_mempool_ring.so.23")
+        cpus = sorted(os.sched_getaffinity(0))
+        lcores = f"0@{cpus[0]},1@{cpus[-1]}"
+        self.command = [self.ROOT / "usr/bin/dpdk-testpmd", "--no-huge", "--no-pci", "-m", "256",
+                        "--lcores", lcores, "--no-telemetry", "--no-shconf",
+                        "--vdev", f"net_vhost0,iface={socket_path},queues=1", "--",
+                        "--forward-mode=io", "--port-topology=loop", "--total-num-mbufs=8192",
+                        "--auto-start", "--stats-period=3600"]
+        self.process = self.log = None
+        self.start()
+
+    def start(self):
+        self.socket.unlink(missing_ok=True)
+        self.log = (self.scratch.path / "testpmd.log").open("wb")
+        self.process = self.scratch.start(self.command, env=self.environment, stdout=self.log,
+                                          stderr=subprocess.STDOUT)
+        wait_until(self.listens, "testpmd to listen")
+
+    def listens(self):
+        assert self.process.poll() is None, (self.scratch.path / "testpmd.log").read_text()
+        return self.socket.exists() and listening(self.socket)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
 def listening(path):
     """Whether somebody listens at @path, without connecting: the daemon takes one client at a time."""
     lines = pathlib.Path("/proc/net/unix").read_text(encoding="ascii", errors="replace").splitlines()
     so_acceptcon = 0x10000
     return any(line.split()[-1] == str(path) and int(line.split()[3], 16) & so_acceptcon
                for line in lines[1:] if len(line.split()) == 8)
-
-
-def unused_socket():
-    """A socket that is bound to nothing, for descriptors that are none of the expected ones."""
-    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
