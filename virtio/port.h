@@ -113,10 +113,24 @@ struct virtio_device;
  * then on: false while the device is being reset, when it must not be notified. Any context.
  * Default: they do nothing, and the first is always true: right where all runs in one thread, and interrupts on top of it.
  */
-#ifndef VIRTIO_PORT_INLINE
+#if !defined(VIRTIO_PORT_INLINE) || defined(VIRTIO_PORT_SECTIONS) /* which a port's inline header may define */
 bool port_device_enter(struct virtio_device *vdev);
 void port_device_leave(struct virtio_device *vdev);
 void port_device_synchronize(struct virtio_device *vdev);
+#else
+static inline bool port_device_enter(struct virtio_device *vdev)
+{
+	(void)vdev;
+	return true;
+}
+static inline void port_device_leave(struct virtio_device *vdev)
+{
+	(void)vdev;
+}
+static inline void port_device_synchronize(struct virtio_device *vdev)
+{
+	(void)vdev;
+}
 #endif
 
 /* --- waiting ------------------------------------------------------------------------------- */

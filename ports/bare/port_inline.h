@@ -22,20 +22,4 @@ static inline void port_unlock(struct port_lock *lock, unsigned long state)
 
 struct virtio_device;
 
-static inline bool port_device_enter(struct virtio_device *vdev)
-{
-	(void)vdev;
-	return true;
-}
-
-static inline void port_device_leave(struct virtio_device *vdev)
-{
-	(void)vdev;
-}
-
-static inline void port_device_synchronize(struct virtio_device *vdev)
-{
-	(void)vdev;
-}
-
 #endif

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <arch/cpu.h>
 #include <arch/mmio.h>
+#include "lib/log.h"
 #include "ports/host/host_private.h"
 #include "virtio/port.h"
 
@@ -33,6 +34,22 @@ void port_unlock(struct port_lock *lock, unsigned long state)
 {
 	(void)lock;
 	(void)state;
+}
+
+bool port_device_enter(struct virtio_device *vdev)
+{
+	(void)vdev;
+	return true;
+}
+
+void port_device_leave(struct virtio_device *vdev)
+{
+	(void)vdev;
+}
+
+void port_device_synchronize(struct virtio_device *vdev)
+{
+	(void)vdev;
 }
 #endif
 
