@@ -455,6 +455,15 @@ image all: host
 test-host: host-checked ## run the tests against devices that others wrote alone (PYTEST_ARGS='-k blk' chooses)
 	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) --pytest tests/host --pytest-args='$(PYTEST_ARGS)'
 
+$(B)/host/bench-host: $(B)/native/obj/tests/host/bench.o $(B)/native/libhost.a
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(HOST_CC) $(HOST_TOOL_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^)
+
+.PHONY: bench-host
+bench-host: $(B)/host/bench-host ## measure polled reads from qemu-storage-daemon against a loop without a driver stack; fails below 95 %
+	@$(PYTHON) tests/host/bench.py $(BENCH_ARGS)
+
 # DPDK's testpmd and what it is linked with, as Debian has them: unpacked and not installed, as nothing else here needs them.
 DPDK_LIBRARIES := eal ethdev kvargs telemetry net mbuf mempool ring meter cmdline crypto-scheduler cryptodev rcu bus-vdev \
 	reorder bitratestats metrics bpf gro gso latencystats pdump pcapng net-bnxt bus-pci pci net-i40e hash net-ixgbe \

@@ -79,16 +79,22 @@ class Tool:
 class StorageDaemon:
     """qemu-storage-daemon, which exports a disk: a file, or with None nothing (null-co)."""
 
-    def __init__(self, scratch, image, socket_path, writable=True, options="", size=1 << 30):
+    def __init__(self, scratch, image, socket_path, writable=True, options="", size=1 << 30,
+                 second_socket=None):
         self.scratch, self.socket = scratch, socket_path
         disk = f"driver=file,node-name=f,filename={image},discard=unmap" if image else \
             f"driver=null-co,node-name=f,size={size},read-zeroes=on"
         self.command = ["qemu-storage-daemon", "--blockdev", disk,
-                        "--blockdev", "driver=raw,node-name=d,file=f,discard=unmap", "--export",
-                        f"type=vhost-user-blk,id=e,node-name=d,writable={'on' if writable else 'off'},"
-                        f"addr.type=unix,addr.path={socket_path}{options}"]
+                        "--blockdev", "driver=raw,node-name=d,file=f,discard=unmap"]
+        self.export("e", socket_path, writable, options)
+        if second_socket:
+            self.export("e2", second_socket, writable, options)
         self.process = None
         self.start()
+
+    def export(self, name, path, writable, options):
+        self.command += ["--export", f"type=vhost-user-blk,id={name},node-name=d,"
+                         f"writable={'on' if writable else 'off'},addr.type=unix,addr.path={path}{options}"]
 
     def start(self):
         self.socket.unlink(missing_ok=True)
