@@ -265,11 +265,30 @@ $(DIST_TESTS): $(B)/host/dist_%: tests/unit/test_%.c tests/unit/test_port.c test
 	@$(HOST_CC) $(SANITIZE) -o $@ $@.o $@.vireo.o $(B)/host/libtests.a -lcmocka -lfdt -lz
 UNIT_TESTS += $(DIST_TESTS)
 
+# Its parts' sizes where it is to be small, and an image with as little as can be.
+SIZE_CC     := $(CROSS_arm)gcc -std=c11 -ffreestanding -Os -mthumb -march=armv7-a -ffunction-sections -fdata-sections \
+	-Wall -Wextra -Werror
+SIZE_PARTS  := $(patsubst %.c,$(B)/size/%.o,$(LIB_C))
+MINIMAL     := -DVIREO_DEFAULT=0 -DVIREO_MMIO=1 -DVIREO_RNG=1 -DVIREO_PACKED=0 -DVIREO_SHORT_WAYS=0 \
+	-DVIREO_MESSAGES=0 -DVIRTIO_PORT_POOL_BYTES=65536
+MINIMAL_LIMIT := 12288
+$(B)/size/%.o: %.c Makefile | deps
+	@mkdir -p $(@D)
+	@$(SIZE_CC) -I. -Ilib/arch/library -Ilib/arch/arm -MMD -MP -c $< -o $@
+
+# The MMU is off: no unaligned access. The device tree lies below 0x40200000.
+$(B)/size/minimal.elf: tests/library/minimal.c $(DIST) Makefile | deps
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(SIZE_CC) -mno-unaligned-access $(MINIMAL) -I$(B)/dist $(filter %.c,$^) -o $@ -nostdlib \
+		-fno-tree-loop-distribute-patterns \
+		-Wl,--gc-sections -Wl,-estart -Wl,-Ttext=0x40200000 -Wl,--build-id=none -Wl,-Map=$(@:.elf=.map) -lgcc
+
 LIBRARY_TESTS := --pytest tests/library
 .PHONY: test-library
-test-library: libs dist | deps ## run the tests of the library and what is made of it (PYTEST_ARGS='-k install' chooses)
+test-library: libs dist $(B)/size/minimal.elf | deps ## run the tests of the library and what is made of it (PYTEST_ARGS='-k install' chooses)
 	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) $(LIBRARY_TESTS) --pytest-args='$(PYTEST_ARGS)'
-test: libs dist
+test: libs dist $(B)/size/minimal.elf
 
 # --- run and debug -------------------------------------------------------------------------
 
@@ -754,11 +773,14 @@ check-stack: all
 
 # The bound of the shell image on Armv7 with newlib.
 SIZE_LIMIT := 163840
-check-size: $(B)/arm/vireo.elf
+LIBRARY_SIZE = tests/check/library_size.py $(CROSS_arm)size $(B)/size --minimal $(B)/size/minimal.elf --limit $(MINIMAL_LIMIT)
+check-size: $(B)/arm/vireo.elf $(B)/size/minimal.elf
 	@$(PYTHON) tests/check/size.py --brief --limit $(SIZE_LIMIT) $(B)/arm/vireo.map
+	@$(PYTHON) $(LIBRARY_SIZE) --brief
 
 .PHONY: size
-size: all ## show the images' sizes by folder; fails above the bound of 160 KiB (arm, text + rodata)
+size: all $(SIZE_PARTS) $(B)/size/minimal.elf ## show the images' and the library's sizes by folder and part; fails above a bound
+	@$(PYTHON) $(LIBRARY_SIZE)
 	@$(PYTHON) tests/check/size.py $(ARCHS:%=$(B)/%/bench.map) $(B)/aarch64/vireo.map
 	@$(PYTHON) tests/check/size.py --limit $(SIZE_LIMIT) $(B)/arm/vireo.map
 
