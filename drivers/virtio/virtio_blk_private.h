@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the files of the block driver share: virtio_blk.c is a disk's life from probe to
- * removal, virtio_blk_config.c reads what the device says of itself, virtio_blk_queue.c moves
- * requests through the ring, virtio_blk_sync.c waits for them. Nobody else includes this.
+ * removal, virtio_blk_config.c reads what the device says of itself, virtio_blk_request.c makes
+ * requests into buffers, virtio_blk_queue.c moves them through the ring, virtio_blk_recover.c takes them back from
+ * a device that failed, virtio_blk_sync.c waits for them. Nobody else includes this.
  */
 #ifndef DRIVERS_VIRTIO_BLK_PRIVATE_H
 #define DRIVERS_VIRTIO_BLK_PRIVATE_H
@@ -75,14 +76,60 @@ int virtio_blk_reread_config(struct virtio_blk *blk);
  * Returns 0, or -EAGAIN with *@capacity unchanged. Any context. */
 int virtio_blk_read_capacity(struct virtio_device *vdev, uint64_t *capacity);
 
-/* --- virtio_blk_queue.c ------------------------------------------------------------------ */
+/* --- virtio_blk_request.c; all under the lock ------------------------------------------------ */
 
-/* Whether the disk can take @op on @sectors from @sector: 0, -EROFS, -ERANGE. Under the lock. */
+/* Whether the disk can take @op on @sectors from @sector: 0, -EROFS, -ERANGE. */
 int virtio_blk_check_range(const struct virtio_blk *blk, enum virtio_blk_op op, uint64_t sector,
 			   uint64_t sectors);
 
+/* Checks @req and sends it, or lets it wait. What virtio_blk_submit() returns. */
+int virtio_blk_start(struct virtio_blk *blk, struct virtio_blk_request *req);
+
+/* Sends those who wait, as far as the ring has room. */
+void virtio_blk_send_pending(struct virtio_blk *blk);
+
+/* Notes the result of @req; done() is called by the next round. */
+void virtio_blk_finish(struct virtio_blk *blk, struct virtio_blk_request *req, int status);
+
+/* To be called where something has changed that is unusual, or is so no longer. */
+void virtio_blk_note_state(struct virtio_blk *blk);
+
+/* A status byte no device writes: a request that comes back with it was not answered. */
+#define BLK_STATUS_UNWRITTEN 0xffu
+
+/*
+ * The result of a request for which the device says it wrote @len bytes. Success is believed only
+ * where all data of a read was written: beyond @len there are old contents of the buffer (2.7.8.3).
+ * Legacy devices report any length (5.2.6.3). The status byte needs no length: it was
+ * BLK_STATUS_UNWRITTEN before.
+ */
+static __always_inline int virtio_blk_result(const struct virtio_blk *blk,
+					     const struct virtio_blk_request *req, unsigned int len)
+{
+	/* Read once: the device could change it under our eyes. */
+	const uint8_t status = *(const volatile uint8_t *)&req->device_status;
+
+	if (likely(status == VIRTIO_BLK_S_OK && len >= req->sectors * VIRTIO_BLK_SECTOR_SIZE))
+		return 0; /* this much is written for reads alone */
+	if (status == VIRTIO_BLK_S_OK)
+		return req->op != VIRTIO_BLK_READ || blk->vdev->legacy ? 0 : -EIO;
+	return status == VIRTIO_BLK_S_UNSUPP ? -EOPNOTSUPP : -EIO;
+}
+
+static inline struct virtio_blk_request *virtio_blk_first(struct list_head *list)
+{
+	return list_entry(list->next, struct virtio_blk_request, node);
+}
+
+/* --- virtio_blk_queue.c ------------------------------------------------------------------ */
+
 /* The queue's callback: a bounded number of rounds, the rest is left to the work item. */
 void virtio_blk_serve(struct virtqueue *vq);
+
+/* --- virtio_blk_recover.c ---------------------------------------------------------------- */
+
+/* Calls done() for each of the list @over. Without the lock. */
+void virtio_blk_call_done(struct list_head *over);
 
 /* Recovery, after the reset: what is finished is collected, all else waits in order; and the way
  * back. */
