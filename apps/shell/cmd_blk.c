@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The commands of disks: information, reading in hex, sums, writing. They work in sectors of 512
+ * The commands of disks: information, reading in hex, sums, writing, discarding. They work in sectors of 512
  * bytes; on a disk of larger blocks, what is asked is widened to whole blocks, and a write
- * reads the rest of its block first.
+ * reads the rest of its block first. What discards or zeroes takes whole blocks only.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -186,6 +186,11 @@ static int blk_info(struct shell *sh, int argc, char **argv)
 		  info.seg_max, info.size_max, info.max_request_sectors);
 	sh_printf(sh, "access    %s\n", info.read_only ? "read-only" : "read-write");
 	sh_printf(sh, "cache     %s\n", cache_mode(&info));
+	sh_printf(sh,
+		  "erasing   discard %" PRIu32 " sectors aligned to %" PRIu32 ", zero %" PRIu32
+		  " sectors%s\n",
+		  info.max_discard_sectors, info.discard_alignment, info.max_zeroes_sectors,
+		  info.zeroes_may_unmap ? " (unmap)" : "");
 	print_serial(sh, blk);
 	sh_printf(sh, "queue     %u descriptors\n", info.queue_size);
 	return 0;
@@ -319,6 +324,27 @@ static int blk_fill(struct shell *sh, int argc, char **argv)
 	return for_each_piece(sh, &target, write_byte, &byte);
 }
 
+/* blk discard and blk zero, in one call of the driver's. A disk takes whole blocks only. */
+static int blk_erase(struct shell *sh, int argc, char **argv)
+{
+	enum virtio_blk_op op = VIRTIO_BLK_DISCARD;
+	struct target target;
+	int err = find_range(sh, &target, argv[1], argv[2], argv[3]);
+
+	if (argv[0][0] == 'z')
+		op = argc > 4 ? VIRTIO_BLK_WRITE_ZEROES_UNMAP : VIRTIO_BLK_WRITE_ZEROES;
+	if (!err)
+		err = check_writable(sh, &target);
+	if (err)
+		return err;
+	if (argc > 4 && strcmp(argv[4], "unmap"))
+		return sh_error(sh, -EINVAL, "%s: not unmap", argv[4]);
+	if ((target.sector | target.count) & (target.info.block_size / SECTOR - 1))
+		return sh_error(sh, -EINVAL, "not whole blocks");
+	err = virtio_blk_range(target.blk, op, target.sector, target.count, TIMEOUT_NS);
+	return err ? disk_error(sh, err, "changing", target.sector, target.count) : 0;
+}
+
 static int blk_flush(struct shell *sh, int argc, char **argv)
 {
 	struct virtio_blk *blk = find_disk(sh, argv[1]);
@@ -338,6 +364,8 @@ const struct command blk_commands[] = {
 	{"blk write", "N SECTOR TEXT", "writes a sector: text, then zeros", 3, SHELL_ARGS_MAX,
 	 blk_write},
 	{"blk fill", "N SECTOR COUNT BYTE", "fills sectors with a byte", 4, 4, blk_fill},
+	{"blk discard", "N SECTOR COUNT", "gives up the contents of sectors", 3, 3, blk_erase},
+	{"blk zero", "N SECTOR COUNT [unmap]", "zeroes sectors", 3, 4, blk_erase},
 	{"blk flush", "N", "empties the disk's write cache", 1, 1, blk_flush},
 	{NULL, NULL, NULL, 0, 0, NULL},
 };

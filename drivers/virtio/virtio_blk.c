@@ -50,22 +50,36 @@ void virtio_blk_put(struct virtio_blk *blk)
 
 /* --- the driver -------------------------------------------------------------------------- */
 
-/* The device may grow or shrink while we use it (5.2.6.1); all else stays as it was at probe. */
+/* The device may grow or shrink while we use it (5.2.6.1), and change its mind on storage (5.2.6.2); all else stays
+ * as it was at probe. */
 static void blk_config_changed(struct virtio_device *vdev)
 {
 	struct virtio_blk *blk = vdev->priv;
 	uint64_t capacity, before;
 	unsigned long state;
+	bool may_unmap;
 
 	if (!blk || virtio_blk_read_capacity(vdev, &capacity))
 		return;
+	may_unmap = virtio_blk_zeroes_may_unmap(vdev);
 	state = port_lock(&blk->lock);
 	before = blk->info.capacity_sectors;
 	blk->info.capacity_sectors = capacity;
+	blk->info.zeroes_may_unmap = may_unmap;
 	port_unlock(&blk->lock, state);
 	if (capacity != before)
 		port_log(LOG_INFO, "%s: capacity is now %llu sectors", vdev->dev.name,
 			 (unsigned long long)capacity);
+}
+
+/* A disk that takes writes in the order of its zones alone is not for us: nothing is agreed with it (5.2.5.1). */
+static void blk_validate(struct virtio_device *vdev)
+{
+	if (!(vdev->device_features & BIT_ULL(VIRTIO_BLK_F_ZONED)) ||
+	    virtio_cread8(vdev, VIRTIO_BLK_CONFIG_ZONED_MODEL) != VIRTIO_BLK_Z_HM)
+		return;
+	port_log(LOG_ERROR, "%s: host-managed zones", vdev->dev.name);
+	vdev->features = 0;
 }
 
 static int blk_probe(struct virtio_device *vdev)
@@ -140,8 +154,10 @@ static void blk_remove(struct virtio_device *vdev)
 }
 
 static const unsigned int blk_features[] = {
-	VIRTIO_BLK_F_SIZE_MAX, VIRTIO_BLK_F_SEG_MAX, VIRTIO_BLK_F_GEOMETRY, VIRTIO_BLK_F_RO,
-	VIRTIO_BLK_F_BLK_SIZE, VIRTIO_BLK_F_FLUSH,   VIRTIO_BLK_F_TOPOLOGY, VIRTIO_BLK_F_CONFIG_WCE,
+	VIRTIO_BLK_F_SIZE_MAX,	   VIRTIO_BLK_F_SEG_MAX,    VIRTIO_BLK_F_GEOMETRY,
+	VIRTIO_BLK_F_RO,	   VIRTIO_BLK_F_BLK_SIZE,   VIRTIO_BLK_F_FLUSH,
+	VIRTIO_BLK_F_TOPOLOGY,	   VIRTIO_BLK_F_CONFIG_WCE, VIRTIO_BLK_F_DISCARD,
+	VIRTIO_BLK_F_WRITE_ZEROES,
 };
 
 static const struct virtio_driver blk_driver = {
@@ -149,6 +165,7 @@ static const struct virtio_driver blk_driver = {
 	.device_id = VIRTIO_ID_BLOCK,
 	.features = blk_features,
 	.feature_count = ARRAY_SIZE(blk_features),
+	.validate = blk_validate,
 	.probe = blk_probe,
 	.remove = blk_remove,
 	.freeze = blk_freeze,

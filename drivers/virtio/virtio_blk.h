@@ -19,9 +19,17 @@
 
 struct virtio_blk;
 
-enum virtio_blk_op { VIRTIO_BLK_READ, VIRTIO_BLK_WRITE, VIRTIO_BLK_FLUSH, VIRTIO_BLK_GET_ID };
+enum virtio_blk_op {
+	VIRTIO_BLK_READ,
+	VIRTIO_BLK_WRITE,
+	VIRTIO_BLK_FLUSH,
+	VIRTIO_BLK_GET_ID,
+	VIRTIO_BLK_DISCARD, /* the contents are no longer needed; nobody knows what is read after it */
+	VIRTIO_BLK_WRITE_ZEROES,       /* zeroes are read after it */
+	VIRTIO_BLK_WRITE_ZEROES_UNMAP, /* the same, and the disk may give up the storage behind them */
+};
 
-/* What the device says of itself; fixed after probe except capacity_sectors. */
+/* What the device says of itself; fixed after probe except capacity_sectors and zeroes_may_unmap. */
 struct virtio_blk_info {
 	uint64_t capacity_sectors;    /* of 512 bytes */
 	uint32_t block_size;	      /* bytes the device prefers: 512 or a larger power of two */
@@ -33,11 +41,17 @@ struct virtio_blk_info {
 					   VIRTIO_BLK_MAX_SEGS */
 	uint32_t size_max;	      /* bytes per segment that we use */
 	uint32_t max_request_sectors; /* the most that one struct virtio_blk_request may ask */
-	uint16_t cylinders;	      /* 0: no geometry */
+	/* The same of DISCARD, and of both WRITE_ZEROES; 0: the disk has no such request. */
+	uint32_t max_discard_sectors;
+	uint32_t max_zeroes_sectors;
+	uint32_t
+		discard_alignment; /* sectors; what is discarded had better begin and end at multiples */
+	uint16_t cylinders;	   /* 0: no geometry */
 	uint8_t heads, sectors;
 	bool read_only;
-	bool flush;	/* the device has a cache that FLUSH empties */
-	bool writeback; /* ... and that holds back writes now */
+	bool flush;	       /* the device has a cache that FLUSH empties */
+	bool writeback;	       /* ... and that holds back writes now */
+	bool zeroes_may_unmap; /* WRITE_ZEROES_UNMAP may give up storage; may change */
 	unsigned int queue_size;
 };
 
@@ -48,10 +62,11 @@ struct virtio_blk_info {
  * zeroed before its first use; what the driver keeps in it makes the next use cheaper.
  */
 struct virtio_blk_request {
-	uint32_t op;	  /* an enum virtio_blk_op; whose size depends on a compiler's options */
-	uint32_t sectors; /* READ, WRITE: 1 to info.max_request_sectors */
-	uint64_t sector;  /* first sector; READ and WRITE */
-	void *buf;	  /* READ, WRITE: data; GET_ID: VIRTIO_BLK_ID_BYTES bytes */
+	uint32_t op; /* an enum virtio_blk_op; whose size depends on a compiler's options */
+	uint32_t
+		sectors; /* 1 to info.max_request_sectors, max_discard_sectors or max_zeroes_sectors */
+	uint64_t sector; /* first sector; not of FLUSH and GET_ID, which have no sectors */
+	void *buf;	 /* READ, WRITE: data; GET_ID: VIRTIO_BLK_ID_BYTES bytes */
 	/* Called once when the request is over, in interrupt context, from a work item, or from
 	 * virtio_blk_poll() or virtio_blk_set_polled(), with no lock held; never from within the call that submits it. May submit
 	 * this one again, or others. */
@@ -75,6 +90,7 @@ struct virtio_blk_request {
 	} ready;
 	struct virtqueue_prepared descs;
 	struct virtio_blk_outhdr header __attribute__((aligned(64)));
+	struct virtio_blk_discard_write_zeroes range;
 	uint8_t device_status __attribute__((aligned(64)));
 };
 
@@ -96,6 +112,7 @@ void virtio_blk_get_info(struct virtio_blk *blk, struct virtio_blk_info *info);
  * has not finished is sent to it once more, in the same order; it may have been carried out
  * before. Returns 0 (@done will be called), or an error after which it will
  * not: -EINVAL (a field out of range, no done), -ERANGE (beyond the end of the disk), -EROFS,
+ * -EOPNOTSUPP (a DISCARD or WRITE_ZEROES that the disk does not have),
  * -ENOMEM (the buffer cannot be mapped), -EIO (the device has failed), -ENODEV (it is gone).
  * A FLUSH where there is no cache to flush succeeds without asking the device. Any context.
  */
@@ -129,6 +146,32 @@ int __must_check virtio_blk_read(struct virtio_blk *blk, uint64_t sector, void *
 int __must_check virtio_blk_write(struct virtio_blk *blk, uint64_t sector, const void *buf,
 				  uint32_t sectors, uint64_t timeout_ns);
 int __must_check virtio_blk_flush(struct virtio_blk *blk, uint64_t timeout_ns);
+
+/*
+ * Requests that send no sectors: @op is DISCARD, WRITE_ZEROES or WRITE_ZEROES_UNMAP, else -EINVAL. In as many requests as
+ * the disk's limits ask for, of which several are under way at a time: if one fails, any of the others may have been
+ * carried out. A disk of larger blocks takes whole blocks only. Zeroes are on the disk for good after a flush,
+ * like what was written. -EOPNOTSUPP: the disk has no such request.
+ */
+int __must_check virtio_blk_range(struct virtio_blk *blk, enum virtio_blk_op op, uint64_t sector,
+				  uint64_t sectors, uint64_t timeout_ns);
+
+/* The contents of @sectors from @sector on are no longer needed. */
+static inline int __must_check virtio_blk_discard(struct virtio_blk *blk, uint64_t sector,
+						  uint64_t sectors, uint64_t timeout_ns)
+{
+	return virtio_blk_range(blk, VIRTIO_BLK_DISCARD, sector, sectors, timeout_ns);
+}
+
+/* They are to read as zeroes; and where @unmap is set, the disk may give up the storage behind them. */
+static inline int __must_check virtio_blk_write_zeroes(struct virtio_blk *blk, uint64_t sector,
+						       uint64_t sectors, bool unmap,
+						       uint64_t timeout_ns)
+{
+	return virtio_blk_range(blk,
+				unmap ? VIRTIO_BLK_WRITE_ZEROES_UNMAP : VIRTIO_BLK_WRITE_ZEROES,
+				sector, sectors, timeout_ns);
+}
 
 /* Reads the serial number: up to 20 characters and a terminating NUL into @id. What is no
  * printable ASCII becomes '?'. */

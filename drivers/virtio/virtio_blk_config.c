@@ -117,6 +117,46 @@ static void blk_read_cache(struct virtio_device *vdev, struct virtio_blk_info *i
 		info->writeback = virtio_cread8(vdev, VIRTIO_BLK_CONFIG_WRITEBACK) != 0;
 }
 
+bool virtio_blk_zeroes_may_unmap(struct virtio_device *vdev)
+{
+	return virtio_has_feature(vdev, VIRTIO_BLK_F_WRITE_ZEROES) &&
+	       virtio_cread8(vdev, VIRTIO_BLK_CONFIG_ZEROES_MAY_UNMAP) != 0;
+}
+
+/* Whole blocks, where one fits. */
+static uint32_t blk_whole_blocks(const struct virtio_blk_info *info, uint64_t sectors)
+{
+	uint32_t block_sectors = info->block_size / VIRTIO_BLK_SECTOR_SIZE;
+
+	return (uint32_t)(sectors > block_sectors ? sectors & ~(uint64_t)(block_sectors - 1)
+						  : sectors);
+}
+
+/* The most sectors of a request that @feature brings, which is the field at @offset; the next one is the most ranges. A
+ * device that takes no sector or no range takes no such request (5.2.6.1#9, #11). */
+static uint32_t blk_range_limit(struct virtio_device *vdev, const struct virtio_blk_info *info,
+				unsigned int feature, unsigned int offset)
+{
+	const unsigned int ranges = offset + sizeof(uint32_t);
+
+	if (!virtio_has_feature(vdev, feature) || !virtio_cread32(vdev, ranges))
+		return 0;
+	return blk_whole_blocks(info, virtio_cread32(vdev, offset));
+}
+
+static void blk_read_range_limits(struct virtio_device *vdev, struct virtio_blk_info *info)
+{
+	info->max_discard_sectors =
+		blk_range_limit(vdev, info, VIRTIO_BLK_F_DISCARD, VIRTIO_BLK_CONFIG_MAX_DISCARD);
+	info->max_zeroes_sectors = blk_range_limit(vdev, info, VIRTIO_BLK_F_WRITE_ZEROES,
+						   VIRTIO_BLK_CONFIG_MAX_ZEROES);
+	info->zeroes_may_unmap = virtio_blk_zeroes_may_unmap(vdev);
+	info->discard_alignment = 1;
+	if (info->max_discard_sectors)
+		info->discard_alignment =
+			MAX(virtio_cread32(vdev, VIRTIO_BLK_CONFIG_DISCARD_ALIGNMENT), 1u);
+}
+
 /* Segments times their size, but not more than a quarter of what can be mapped at a time, so that a
  * request finds room once others are done. In whole blocks where a block fits: a transfer that we
  * split at this size then stays aligned if it started so. Returns 0 where not even a sector
@@ -127,11 +167,8 @@ static uint32_t blk_max_request_sectors(const struct virtio_blk *blk,
 	uint64_t bytes = MIN((uint64_t)info->seg_max * info->size_max,
 			     dma_mapping_capacity(&blk->vdev->dev) / 4);
 	uint64_t sectors = MIN(bytes / VIRTIO_BLK_SECTOR_SIZE, VIRTIO_BLK_MAX_SECTORS);
-	uint32_t block_sectors = info->block_size / VIRTIO_BLK_SECTOR_SIZE;
 
-	if (sectors > block_sectors)
-		sectors -= (uint32_t)sectors % block_sectors;
-	return (uint32_t)sectors;
+	return blk_whole_blocks(info, sectors);
 }
 
 int virtio_blk_read_config(const struct virtio_blk *blk, struct virtio_blk_info *info)
@@ -161,6 +198,7 @@ int virtio_blk_read_config(const struct virtio_blk *blk, struct virtio_blk_info 
 	blk_read_geometry(vdev, info);
 	blk_read_topology(vdev, info);
 	blk_read_cache(vdev, info);
+	blk_read_range_limits(vdev, info);
 	return 0;
 }
 
@@ -173,7 +211,9 @@ int virtio_blk_reread_config(struct virtio_blk *blk)
 	if (err)
 		return err;
 	if (info.seg_max < blk->info.seg_max || info.size_max < blk->info.size_max ||
-	    info.max_request_sectors < blk->info.max_request_sectors) {
+	    info.max_request_sectors < blk->info.max_request_sectors ||
+	    info.max_discard_sectors < blk->info.max_discard_sectors ||
+	    info.max_zeroes_sectors < blk->info.max_zeroes_sectors) {
 		port_log(LOG_ERROR, "%s: the disk takes smaller requests than before its reset",
 			 blk->vdev->dev.name);
 		return -EINVAL;

@@ -76,11 +76,17 @@ int virtio_blk_reread_config(struct virtio_blk *blk);
  * Returns 0, or -EAGAIN with *@capacity unchanged. Any context. */
 int virtio_blk_read_capacity(struct virtio_device *vdev, uint64_t *capacity);
 
+/* Whether zeroes may give up storage, as the device says now. Any context. */
+bool virtio_blk_zeroes_may_unmap(struct virtio_device *vdev);
+
 /* --- virtio_blk_request.c; all under the lock ------------------------------------------------ */
 
 /* Whether the disk can take @op on @sectors from @sector: 0, -EROFS, -ERANGE. */
 int virtio_blk_check_range(const struct virtio_blk *blk, enum virtio_blk_op op, uint64_t sector,
 			   uint64_t sectors);
+
+/* The most sectors that a request for @op may have; 0: the disk has no such request. */
+uint32_t virtio_blk_most_sectors(const struct virtio_blk *blk, enum virtio_blk_op op);
 
 /* Checks @req and sends it, or lets it wait. What virtio_blk_submit() returns. */
 int virtio_blk_start(struct virtio_blk *blk, struct virtio_blk_request *req);

@@ -14,31 +14,35 @@ int virtio_blk_check_range(const struct virtio_blk *blk, enum virtio_blk_op op, 
 {
 	const uint64_t capacity = blk->info.capacity_sectors;
 
-	if (op == VIRTIO_BLK_WRITE && blk->info.read_only)
-		return -EROFS;
-	if (op != VIRTIO_BLK_READ && op != VIRTIO_BLK_WRITE)
+	if (op == VIRTIO_BLK_FLUSH || op == VIRTIO_BLK_GET_ID)
 		return 0;
+	if (op != VIRTIO_BLK_READ && blk->info.read_only)
+		return -EROFS;
 	if (sector > capacity || sectors > capacity - sector)
 		return -ERANGE;
 	return 0;
 }
 
+uint32_t virtio_blk_most_sectors(const struct virtio_blk *blk, enum virtio_blk_op op)
+{
+	if (op == VIRTIO_BLK_DISCARD)
+		return blk->info.max_discard_sectors;
+	return op > VIRTIO_BLK_DISCARD ? blk->info.max_zeroes_sectors
+				       : blk->info.max_request_sectors;
+}
+
 static int blk_check_fields(const struct virtio_blk *blk, const struct virtio_blk_request *req)
 {
-	if (!req->done)
+	const uint32_t most = virtio_blk_most_sectors(blk, req->op);
+	const bool needs_buf = req->op < VIRTIO_BLK_DISCARD && req->op != VIRTIO_BLK_FLUSH;
+
+	if (!req->done || req->op > VIRTIO_BLK_WRITE_ZEROES_UNMAP || (needs_buf && !req->buf))
 		return -EINVAL;
-	switch ((enum virtio_blk_op)req->op) {
-	case VIRTIO_BLK_READ:
-	case VIRTIO_BLK_WRITE:
-		if (req->sectors == 0 || req->sectors > blk->info.max_request_sectors)
-			return -EINVAL;
-		return req->buf ? 0 : -EINVAL;
-	case VIRTIO_BLK_GET_ID:
-		return req->buf ? 0 : -EINVAL;
-	case VIRTIO_BLK_FLUSH:
+	if (req->op == VIRTIO_BLK_FLUSH || req->op == VIRTIO_BLK_GET_ID)
 		return 0;
-	}
-	return -EINVAL;
+	if (!most)
+		return -EOPNOTSUPP;
+	return req->sectors == 0 || req->sectors > most ? -EINVAL : 0;
 }
 
 /* Whether the ring is out of use until recovery is over: requests wait. Under the lock. */
@@ -57,25 +61,35 @@ void virtio_blk_note_state(struct virtio_blk *blk)
 
 static uint32_t blk_data_bytes(const struct virtio_blk_request *req)
 {
-	switch ((enum virtio_blk_op)req->op) {
-	case VIRTIO_BLK_READ:
-	case VIRTIO_BLK_WRITE:
+	if (req->op <= VIRTIO_BLK_WRITE)
 		return req->sectors * VIRTIO_BLK_SECTOR_SIZE;
-	case VIRTIO_BLK_GET_ID:
-		return VIRTIO_BLK_ID_BYTES;
-	case VIRTIO_BLK_FLUSH:
-		break;
-	}
-	return 0;
+	if (req->op == VIRTIO_BLK_FLUSH)
+		return 0;
+	return req->op == VIRTIO_BLK_GET_ID ? VIRTIO_BLK_ID_BYTES : sizeof(req->range);
+}
+
+/* The data of a request for sectors that sends none of them (5.2.6): one range, which keeps every limit on their
+ * number. A DISCARD has no flag (5.2.6.1#14). */
+static void blk_fill_range(const struct virtio_blk *blk, struct virtio_blk_request *req)
+{
+	const bool unmap = req->op == VIRTIO_BLK_WRITE_ZEROES_UNMAP;
+
+	req->range.sector = cpu_to_virtio64(blk->vdev, req->sector);
+	req->range.num_sectors = cpu_to_virtio32(blk->vdev, req->sectors);
+	req->range.flags =
+		cpu_to_virtio32(blk->vdev, unmap ? VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP : 0);
 }
 
 static void blk_fill_header(const struct virtio_blk *blk, struct virtio_blk_request *req)
 {
-	static const uint32_t types[] = {
+	static const uint8_t types[] = {
 		[VIRTIO_BLK_READ] = VIRTIO_BLK_T_IN,
 		[VIRTIO_BLK_WRITE] = VIRTIO_BLK_T_OUT,
 		[VIRTIO_BLK_FLUSH] = VIRTIO_BLK_T_FLUSH,
 		[VIRTIO_BLK_GET_ID] = VIRTIO_BLK_T_GET_ID,
+		[VIRTIO_BLK_DISCARD] = VIRTIO_BLK_T_DISCARD,
+		[VIRTIO_BLK_WRITE_ZEROES] = VIRTIO_BLK_T_WRITE_ZEROES,
+		[VIRTIO_BLK_WRITE_ZEROES_UNMAP] = VIRTIO_BLK_T_WRITE_ZEROES,
 	};
 	const bool data = req->op == VIRTIO_BLK_READ || req->op == VIRTIO_BLK_WRITE;
 
@@ -86,6 +100,8 @@ static void blk_fill_header(const struct virtio_blk *blk, struct virtio_blk_requ
 	req->header.reserved = 0;
 	req->header.sector = cpu_to_virtio64(blk->vdev, data ? req->sector : 0);
 	req->device_status = BLK_STATUS_UNWRITTEN;
+	if (req->op >= VIRTIO_BLK_DISCARD)
+		blk_fill_range(blk, req);
 }
 
 /* Cuts @bytes (above 0) at @buf into segments of at most size_max bytes. */
@@ -109,6 +125,7 @@ static void blk_fill_segments(const struct virtio_blk *blk, struct scatterlist *
 static int blk_add_lists(struct virtio_blk *blk, struct virtio_blk_request *req, uint32_t bytes)
 {
 	struct scatterlist header, data[VIRTIO_BLK_MAX_SEGS], status;
+	const bool own = req->op >= VIRTIO_BLK_DISCARD; /* the data is in the request */
 	struct scatterlist *sgs[3];
 	unsigned int out = 0, in = 0;
 
@@ -116,9 +133,9 @@ static int blk_add_lists(struct virtio_blk *blk, struct virtio_blk_request *req,
 	sg_init_one(&status, &req->device_status, sizeof(req->device_status));
 	sgs[out++] = &header;
 	if (bytes > 0) {
-		blk_fill_segments(blk, data, req->buf, bytes);
+		blk_fill_segments(blk, data, own ? (void *)&req->range : req->buf, bytes);
 		sgs[1] = data;
-		if (req->op == VIRTIO_BLK_WRITE)
+		if (own || req->op == VIRTIO_BLK_WRITE)
 			out++;
 		else
 			in++;

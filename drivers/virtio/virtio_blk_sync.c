@@ -16,7 +16,7 @@ struct transfer {
 	enum virtio_blk_op op;
 	uint64_t sector;
 	uint8_t *buf;
-	uint32_t sectors;
+	uint64_t sectors;
 	unsigned int requests; /* that carry no sectors: FLUSH, GET_ID */
 };
 
@@ -85,6 +85,20 @@ static struct virtio_blk_request *sync_take(struct virtio_blk *blk)
 	return req;
 }
 
+/* How many sectors the next request asks for. What is discarded is cut where the disk would cut it. */
+static uint32_t sync_piece(const struct virtio_blk *blk, const struct transfer *transfer)
+{
+	const uint32_t most = virtio_blk_most_sectors(blk, transfer->op);
+	uint32_t beyond;
+
+	if (transfer->sectors <= most)
+		return (uint32_t)transfer->sectors;
+	if (transfer->op != VIRTIO_BLK_DISCARD)
+		return most;
+	beyond = (uint32_t)((transfer->sector + most) % blk->info.discard_alignment);
+	return beyond < most ? most - beyond : most;
+}
+
 /* Moves the next part of @transfer to @req. */
 static void sync_fill(struct virtio_blk *blk, struct virtio_blk_request *req,
 		      struct transfer *transfer)
@@ -92,7 +106,7 @@ static void sync_fill(struct virtio_blk *blk, struct virtio_blk_request *req,
 	req->op = transfer->op;
 	req->sector = transfer->sector;
 	req->buf = transfer->buf;
-	req->sectors = MIN(transfer->sectors, blk->info.max_request_sectors);
+	req->sectors = sync_piece(blk, transfer);
 	req->done = sync_done;
 	req->priv = blk;
 	if (transfer->requests > 0)
@@ -236,6 +250,16 @@ int virtio_blk_write(struct virtio_blk *blk, uint64_t sector, const void *buf, u
 				    0};
 
 	if (!buf)
+		return -EINVAL;
+	return sync_call(blk, &transfer, timeout_ns, NULL);
+}
+
+int virtio_blk_range(struct virtio_blk *blk, enum virtio_blk_op op, uint64_t sector,
+		     uint64_t sectors, uint64_t timeout_ns)
+{
+	struct transfer transfer = {op, sector, NULL, sectors, 0};
+
+	if (op < VIRTIO_BLK_DISCARD || op > VIRTIO_BLK_WRITE_ZEROES_UNMAP)
 		return -EINVAL;
 	return sync_call(blk, &transfer, timeout_ns, NULL);
 }

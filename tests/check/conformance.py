@@ -26,10 +26,11 @@ CHAPTERS = {
     "3": "Life of a device",
     "4.1": "Virtio over PCI",
     "4.2": "Virtio over MMIO",
+    "5.2": "Block device",
     "5.13": "IOMMU device",
     "6": "Reserved feature bits",
 }
-IN_SCOPE = re.compile(r"(2|3|4\.[12]|5\.13|6)(\.|#)")
+IN_SCOPE = re.compile(r"(2|3|4\.[12]|5\.2|5\.13|6)(\.|#)")
 OUT_OF_SCOPE = re.compile(r"2\.1[23](\.|#)")
 ID = re.compile(r"\d+(\.\d+)*#\d+")
 SHARED = pathlib.Path("../shared/spec/virtio-1.4-driver-requirements.tsv")

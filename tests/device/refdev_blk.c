@@ -10,7 +10,8 @@
 
 #define SECTOR 512u
 
-enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8 };
+enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8, T_DISCARD = 11, T_ZEROES = 13 };
+enum { MAX_DISCARD = 36, MAX_ZEROES = 48 }; /* places of limits: on sectors, then on ranges */
 enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
 
 static const struct refdev_field fields[] = {
@@ -26,6 +27,14 @@ static const struct refdev_field fields[] = {
 	{26, 2, REF_BLK_F_TOPOLOGY, REF_CONFIG_RO},
 	{28, 4, REF_BLK_F_TOPOLOGY, REF_CONFIG_RO},
 	{32, 1, REF_BLK_F_WCE, REF_CONFIG_RW},
+	{34, 2, REF_BLK_F_MQ, REF_CONFIG_RO},
+	{MAX_DISCARD, 4, REF_BLK_F_DISCARD, REF_CONFIG_RO},
+	{MAX_DISCARD + 4, 4, REF_BLK_F_DISCARD, REF_CONFIG_RO},
+	{44, 4, REF_BLK_F_DISCARD, REF_CONFIG_RO},
+	{MAX_ZEROES, 4, REF_BLK_F_ZEROES, REF_CONFIG_RO},
+	{MAX_ZEROES + 4, 4, REF_BLK_F_ZEROES, REF_CONFIG_RO},
+	{56, 1, REF_BLK_F_ZEROES, REF_CONFIG_RO},
+	{92, 1, REF_BLK_F_ZONED, REF_CONFIG_RO}, /* the model */
 };
 
 struct refdev_blk *refdev_blk(struct refdev *dev)
@@ -88,6 +97,52 @@ static uint8_t do_out(struct refdev *dev, const struct refdev_chain *c, uint64_t
 	return S_OK;
 }
 
+/* A discarded sector reads as something else than before (5.2.6.1#15); a zeroed one as zeroes (5.2.6.2#8). */
+static uint8_t do_range(struct refdev_blk *blk, const struct refdev_blk_range *range)
+{
+	if (!in_range(blk, range->sector, (uint64_t)range->sectors * SECTOR))
+		return S_IOERR;
+	memset(blk->disk + range->sector * SECTOR, range->zeroes ? 0 : 0xdd,
+	       (size_t)range->sectors * SECTOR);
+	if (blk->nranges < REF_BLK_RANGES)
+		blk->ranges[blk->nranges++] = *range;
+	return S_OK;
+}
+
+static uint8_t do_ranges(struct refdev *dev, const struct refdev_chain *c, bool zeroes)
+{
+	const uint32_t *limits = (void *)(dev->config + (zeroes ? MAX_ZEROES : MAX_DISCARD));
+	const uint64_t bytes = c->readable - 16;
+	uint8_t status = S_OK;
+	struct {
+		uint64_t sector;
+		uint32_t sectors, flags;
+	} wire;
+
+	if (!refdev_negotiated(dev, zeroes ? REF_BLK_F_ZEROES : REF_BLK_F_DISCARD))
+		violation("blk: a request without its feature");
+	if (bytes % sizeof(wire) || !bytes || c->writable != 1)
+		violation("blk: ranges of %llu bytes (5.2.6.1#7)", (unsigned long long)bytes);
+	if (bytes / sizeof(wire) > limits[1])
+		violation("blk: more ranges than %u (5.2.6.1#9, 5.2.6.1#11)", limits[1]);
+	if (dev->offered & BIT_ULL(REF_BLK_F_RO))
+		return S_IOERR;
+	for (uint64_t at = 0; at + sizeof(wire) <= bytes && status == S_OK; at += sizeof(wire)) {
+		struct refdev_blk_range range;
+
+		refdev_read(c, 16 + at, &wire, sizeof(wire));
+		range = (struct refdev_blk_range){wire.sector, wire.sectors, zeroes, wire.flags};
+		if (wire.sectors > limits[0])
+			violation("blk: a range of %u sectors, over %u", wire.sectors, limits[0]);
+		if (wire.flags > zeroes) { /* 5.2.6.2#4, #5 */
+			violation("blk: a range with flags %#x (5.2.6.1#14)", wire.flags);
+			return S_UNSUPP;
+		}
+		status = do_range(dev->priv, &range);
+	}
+	return status;
+}
+
 static uint8_t execute(struct refdev *dev, const struct refdev_chain *c, uint32_t *written)
 {
 	struct refdev_blk *blk = dev->priv;
@@ -105,7 +160,7 @@ static uint8_t execute(struct refdev *dev, const struct refdev_chain *c, uint32_
 	case T_FLUSH:
 		blk->flushes++;
 		if (header.sector || c->readable != 16 || c->writable != 1)
-			violation("blk: a flush with sector or data (5.2.6.1#4, #5)");
+			violation("blk: a flush with sector or data (5.2.6.1#4, 5.2.6.1#5)");
 		return S_OK;
 	case T_GET_ID:
 		blk->ids++;
@@ -114,6 +169,11 @@ static uint8_t execute(struct refdev *dev, const struct refdev_chain *c, uint32_
 				  (unsigned long long)c->writable - 1);
 		*written = (uint32_t)refdev_write(c, 0, blk->id, sizeof(blk->id));
 		return S_OK;
+	case T_DISCARD:
+	case T_ZEROES:
+		if (header.sector)
+			violation("blk: a request for ranges with a sector");
+		return do_ranges(dev, c, header.type == T_ZEROES);
 	default:
 		blk->unknown++;
 		return S_UNSUPP;
@@ -214,10 +274,15 @@ struct refdev *refdev_blk_new(uint32_t version, uint64_t sectors, uint64_t extra
 	dev->priv = blk;
 	dev->offered |= BIT_ULL(REF_BLK_F_FLUSH) | BIT_ULL(REF_BLK_F_BLK_SIZE) |
 			BIT_ULL(REF_BLK_F_TOPOLOGY) | BIT_ULL(REF_BLK_F_SEG_MAX) | extra;
-	dev->config_len = 60;
+	dev->config_len = 96;
 	refdev_set_config(dev, 0, sectors, 8);
 	refdev_set_config(dev, 12, 126, 4);
 	refdev_set_config(dev, 20, 512, 4);
 	refdev_set_config(dev, 32, 1, 1);
+	for (unsigned int at = MAX_DISCARD; at <= MAX_ZEROES; at += MAX_ZEROES - MAX_DISCARD) {
+		refdev_set_config(dev, at, 64, 4);
+		refdev_set_config(dev, at + 4, 1, 4);
+	}
+	refdev_set_config(dev, 44, 1, 4);
 	return dev;
 }

@@ -448,6 +448,10 @@ static bool config_allowed(struct refdev *dev, unsigned int offset, unsigned int
 				  f->feature);
 		if (write && f->writable == REF_CONFIG_RO)
 			violation("mmio: config field %u is read-only", offset);
+		if (!write && dev->device_id == 2 && f->writable == REF_CONFIG_RW &&
+		    !(dev->status & setup))
+			violation("mmio: config field %u read in status %#x (5.2.5.1#4)", offset,
+				  dev->status);
 		if (write && f->writable == REF_CONFIG_RW && !(dev->status & setup))
 			violation("mmio: config field %u written in status %#x (3.1.1#2)", offset,
 				  dev->status);

@@ -18,14 +18,28 @@
 #define REF_BLK_F_FLUSH	   9
 #define REF_BLK_F_TOPOLOGY 10
 #define REF_BLK_F_WCE	   11
+#define REF_BLK_F_MQ	   12
+#define REF_BLK_F_DISCARD  13
+#define REF_BLK_F_ZEROES   14
+#define REF_BLK_F_ZONED	   17
 
-#define REF_BLK_HELD 64
+#define REF_BLK_HELD   64
+#define REF_BLK_RANGES 64
+
+/* What a request for discarding (or, @zeroes, for zeroes) has named. */
+struct refdev_blk_range {
+	uint64_t sector;
+	uint32_t sectors;
+	bool zeroes, unmap;
+};
 
 struct refdev_blk {
 	uint8_t *disk;
 	uint64_t sectors;
 	char id[20];
 	unsigned long reads, writes, flushes, ids, unknown;
+	struct refdev_blk_range ranges[REF_BLK_RANGES]; /* the first ones */
+	unsigned int nranges;
 	unsigned int max_data_segs; /* of a request, so far */
 	uint32_t max_seg_bytes;
 	uint8_t fail_status; /* the status of the next fail_count requests; 0: none */
@@ -39,7 +53,8 @@ struct refdev_blk {
 	struct refdev_chain *held[REF_BLK_HELD];
 };
 
-/* A disk of @sectors, zeroed; features are FLUSH, BLK_SIZE, TOPOLOGY, SEG_MAX and those of @extra. */
+/* A disk of @sectors, zeroed; features are FLUSH, BLK_SIZE, TOPOLOGY, SEG_MAX and those of @extra; it
+ * discards and zeroes 64 sectors at a time. */
 struct refdev *refdev_blk_new(uint32_t version, uint64_t sectors, uint64_t extra);
 struct refdev_blk *refdev_blk(struct refdev *dev);
 

@@ -38,7 +38,7 @@ static void submit(unsigned int n)
 	if (!blk || reqs[n].pending)
 		return;
 	memset(req, 0, sizeof(*req));
-	req->op = what % 4;
+	req->op = what % 8;
 	req->sector = what & 0x80 ? fuzz_u64() : fuzz_u8();
 	req->sectors = fuzz_u8() % (SECTORS + 1);
 	req->buf = what & 0x40 ? NULL : reqs[n].buf;
@@ -50,7 +50,7 @@ static void submit(unsigned int n)
 		reqs[n].pending = false;
 }
 
-/* Reads and writes many sectors by a blocking call. */
+/* Reads, writes, discards and zeroes many sectors by a blocking call. */
 static void sync_call(void)
 {
 	char id[VIRTIO_BLK_ID_BYTES + 1];
@@ -61,7 +61,7 @@ static void sync_call(void)
 
 	if (!blk)
 		return;
-	switch (what % 4) {
+	switch (what % 8) {
 	case 0:
 		hdev_bounded(timeout_ns,
 			     virtio_blk_read(blk, sector, sync_buf, sectors, timeout_ns));
@@ -72,6 +72,13 @@ static void sync_call(void)
 		break;
 	case 2:
 		hdev_bounded(timeout_ns, virtio_blk_flush(blk, timeout_ns));
+		break;
+	case 3:
+	case 4:
+	case 5:
+	case 6:
+		hdev_bounded(timeout_ns,
+			     virtio_blk_range(blk, what % 8, sector, sectors, timeout_ns));
 		break;
 	default:
 		memset(id, 'x', sizeof(id));
@@ -94,6 +101,7 @@ static void check_info(void)
 	fuzz_check(info.physical_block_size >= info.block_size);
 	fuzz_check(info.seg_max >= 1 && info.seg_max <= VIRTIO_BLK_MAX_SEGS);
 	fuzz_check(info.max_request_sectors >= 1);
+	fuzz_check(info.discard_alignment >= 1);
 	fuzz_check((uint64_t)info.max_request_sectors * VIRTIO_BLK_SECTOR_SIZE <=
 		   (uint64_t)info.seg_max * info.size_max);
 }
@@ -146,8 +154,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	sync_buf = calloc(REQUESTS, BYTES);
 	for (unsigned int i = 0; i < REQUESTS; i++)
 		reqs[i].buf = calloc(1, BYTES);
-	/* SIZE_MAX, SEG_MAX, GEOMETRY, RO, BLK_SIZE, FLUSH, TOPOLOGY, CONFIG_WCE */
-	hdev_start(VIRTIO_ID_BLOCK, 0xe56 & ~(uint64_t)(fuzz_u8() & 0x26), answer);
+	/* SIZE_MAX, SEG_MAX, GEOMETRY, RO, BLK_SIZE, FLUSH, TOPOLOGY, CONFIG_WCE, DISCARD, WRITE_ZEROES */
+	hdev_start(VIRTIO_ID_BLOCK, 0x6e56 & ~(uint64_t)(fuzz_u8() & 0x26), answer);
 	while (fuzz_more())
 		one_step();
 	hdev_end();

@@ -16,7 +16,8 @@ COMMANDS = [
     "panic [null|stack|text|exec|undef]", "iommu", "dma-stray N", "irq [test]", "lsdev",
     "vq DEV QUEUE", "lspci", "pcireg FUNCTION BAR OFFSET", "blk info N",
     "blk read N SECTOR [COUNT]", "blk sum N [SECTOR COUNT]", "blk write N SECTOR TEXT",
-    "blk fill N SECTOR COUNT BYTE", "blk flush N", "net info N", "net dump N COUNT",
+    "blk fill N SECTOR COUNT BYTE", "blk discard N SECTOR COUNT",
+    "blk zero N SECTOR COUNT [unmap]", "blk flush N", "net info N", "net dump N COUNT",
     "net arp N A.B.C.D", "net ping N A.B.C.D [COUNT]", "rng N BYTES", "con N TEXT",
     "bench blk N r|w rand|seq BYTES [qd=N] [n=N] [wait=wfi|poll]",
     "bench net N tx|rtt|rx BYTES [batch=N] [n=N]",
@@ -67,6 +68,9 @@ ERRORS = {
     "blk read 0": "usage: blk read N SECTOR [COUNT]",
     "blk write 0 1": "usage: blk write N SECTOR TEXT",
     "blk fill 0 0 1": "usage: blk fill N SECTOR COUNT BYTE",
+    "blk discard 0 1": "usage: blk discard N SECTOR COUNT",
+    "blk zero 0": "usage: blk zero N SECTOR COUNT [unmap]",
+    "blk zero 0 0 1": "blk: no block device 0 (0 present)",
     "blk flush 0": "blk: no block device 0 (0 present)",
     "net info 0": "net: no net device 0 (0 present)",
     "net dump 0 1": "net: no net device 0 (0 present)",
@@ -360,7 +364,7 @@ NASTY = ["0", "1", "-1", "00", "0x0", "0xffffffffffffffff", "1844674407370955161
          "*", "/", "0x", "--help", "~", "\t", "$(ls)", "9" * 40, "*** panic", "{}", ";", "|"]
 # Those that end the machine or wait long for the outside world are left to other tests.
 HARMLESS = ["help", "echo", "mem", "uptime", "irq", "lsdev", "vq", "blk info", "blk read",
-            "blk sum", "blk write", "blk fill", "blk flush", "net info", "net arp x", "rng", "con",
+            "blk sum", "blk write", "blk fill", "blk zero", "blk discard", "blk flush", "net info", "net arp x", "rng", "con",
             "bench blk", "bench net 0 tx", "bench rng", "bench con", "bench irq", "bench boot", "bench", "blk", "net", "zzz", "exit x", "poweroff now", "panic x"]
 
 

@@ -30,6 +30,7 @@ static void fill(uint8_t *buf, size_t len, uint32_t seed)
 
 /* --- data ------------------------------------------------------------------------------------- */
 
+/* 5.2.6.1#6 */
 static void what_is_written_is_on_the_disk_and_read_back(void **state)
 {
 	static uint8_t data[64 * 512], back[64 * 512];
@@ -146,6 +147,7 @@ static void the_devices_properties_are_reported(void **state)
 	rig_end(&rig);
 }
 
+/* 5.2.6.1#1 */
 static void a_change_of_capacity_is_noticed(void **state)
 {
 	struct refdev *dev = refdev_blk_new(2, DISK, 0);
@@ -198,6 +200,7 @@ static void senseless_limits_do_no_harm(void **state)
 
 /* --- what is refused ------------------------------------------------------------------------------ */
 
+/* 5.2.6.1#2 */
 static void nothing_is_asked_beyond_the_end_of_the_disk(void **state)
 {
 	static uint8_t buf[16 * 512];
@@ -222,6 +225,7 @@ static void nothing_is_asked_beyond_the_end_of_the_disk(void **state)
 	rig_end(&rig);
 }
 
+/* 5.2.6.1#3 */
 static void a_read_only_disk_is_not_written(void **state)
 {
 	static uint8_t buf[512];
@@ -270,6 +274,7 @@ static void a_request_with_wrong_fields_is_refused(void **state)
 
 /* --- other requests -------------------------------------------------------------------------------- */
 
+/* 5.2.5.1#1, 5.2.5.1#2, 5.2.6.1#4, 5.2.6.1#5 */
 static void a_flush_reaches_a_device_with_a_cache_only(void **state)
 {
 	struct refdev *dev = refdev_blk_new(2, DISK, 0);
@@ -287,6 +292,35 @@ static void a_flush_reaches_a_device_with_a_cache_only(void **state)
 	rig_end(&rig);
 }
 
+/* 5.2.5.1#3, 5.2.5.1#4 */
+static void the_cache_is_what_the_features_say(void **state)
+{
+	static const struct {
+		uint64_t features;
+		uint8_t mode;
+		bool flush, writeback;
+	} cases[] = {{0, 1, false, false},
+		     {BIT_ULL(REF_BLK_F_FLUSH), 0, true, true},
+		     {BIT_ULL(REF_BLK_F_FLUSH) | BIT_ULL(REF_BLK_F_WCE), 0, true, false},
+		     {BIT_ULL(REF_BLK_F_FLUSH) | BIT_ULL(REF_BLK_F_WCE), 1, true, true}};
+	struct virtio_blk_info info;
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct refdev *dev = refdev_blk_new(2, DISK, 0);
+
+		dev->offered &= ~BIT_ULL(REF_BLK_F_FLUSH);
+		dev->offered |= cases[i].features;
+		refdev_set_config(dev, 32, cases[i].mode, 1);
+		start(dev);
+		virtio_blk_get_info(blk, &info);
+		assert_int_equal(info.flush, cases[i].flush);
+		assert_int_equal(info.writeback, cases[i].writeback);
+		rig_end(&rig);
+	}
+}
+
+/* 5.2.6.1#8 */
 static void the_serial_number_is_printable_and_ended(void **state)
 {
 	char id[VIRTIO_BLK_ID_BYTES + 1];
@@ -300,6 +334,193 @@ static void the_serial_number_is_printable_and_ended(void **state)
 	ref->id[4] = '\x1b';
 	assert_int_equal(virtio_blk_get_id(blk, id, SECONDS(1)), 0);
 	assert_string_equal(id, "xxx??xxxxxxxxxxxxxxx");
+	rig_end(&rig);
+}
+
+/* --- discarding and zeroes -------------------------------------------------------------------------- */
+
+#define RANGES (BIT_ULL(REF_BLK_F_DISCARD) | BIT_ULL(REF_BLK_F_ZEROES))
+
+static void assert_filled(uint64_t sector, uint64_t sectors, uint8_t byte)
+{
+	for (uint64_t i = sector * 512; i < (sector + sectors) * 512; i++)
+		assert_int_equal(ref->disk[i], byte);
+}
+
+/* 5.2.6.1#7, 5.2.6.1#14, 5.2.6.1#15 */
+static void zeroes_and_discards_change_their_range_and_nothing_else(void **state)
+{
+	uint32_t version;
+
+	(void)state;
+	for (version = 1; version <= 2; version++) {
+		start(refdev_blk_new(version, DISK, RANGES));
+		memset(ref->disk, 0x55, DISK * 512);
+		assert_int_equal(virtio_blk_write_zeroes(blk, 10, 5, false, SECONDS(1)), 0);
+		assert_int_equal(virtio_blk_write_zeroes(blk, 20, 64, true, SECONDS(1)), 0);
+		assert_int_equal(virtio_blk_discard(blk, DISK - 3, 3, SECONDS(1)), 0);
+		assert_filled(0, 10, 0x55);
+		assert_filled(10, 5, 0);
+		assert_filled(15, 5, 0x55);
+		assert_filled(20, 64, 0);
+		assert_filled(84, DISK - 3 - 84, 0x55);
+		assert_filled(DISK - 3, 3, 0xdd); /* this device's way of forgetting */
+		assert_int_equal(ref->nranges, 3);
+		assert_true(ref->ranges[0].zeroes && !ref->ranges[0].unmap);
+		assert_true(ref->ranges[1].zeroes && ref->ranges[1].unmap);
+		assert_true(!ref->ranges[2].zeroes && !ref->ranges[2].unmap);
+		assert_int_equal(ref->reads + ref->writes, 0);
+		rig_end(&rig);
+	}
+}
+
+/* Whether the ranges that came, in any order, are @sectors from @sector on, none over @most, and all but the first and
+ * the last of them cut at multiples of @align. */
+static void assert_cut(uint64_t sector, uint64_t sectors, uint32_t most, uint32_t align)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < ref->nranges; i++) {
+		const struct refdev_blk_range *range = &ref->ranges[i];
+		uint64_t end = range->sector + range->sectors;
+
+		sum += range->sectors;
+		assert_in_range(range->sectors, 1, most);
+		assert_true(range->sector == sector || range->sector % align == 0);
+		assert_true(end == sector + sectors || end % align == 0);
+	}
+	assert_int_equal(sum, sectors);
+}
+
+static void a_long_range_is_cut_as_the_limits_say(void **state)
+{
+	static const struct {
+		uint32_t most, align, block, cut; /* cut: sectors that pieces begin and end at */
+	} cases[] = {{64, 1, 512, 64},	      {64, 16, 512, 16},     {100, 16, 512, 16},
+		     {50, 1, 4096, 8},	      {1000, 128, 512, 128}, {64, 1000, 512, 1},
+		     {60, 0xffffffff, 512, 1}};
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		const uint64_t first = 8 * (cases[i].block == 4096) + 8 * (cases[i].cut == 16);
+		struct refdev *dev = refdev_blk_new(2, DISK, RANGES);
+
+		refdev_set_config(dev, 20, cases[i].block, 4);
+		refdev_set_config(dev, 36, cases[i].most, 4);
+		refdev_set_config(dev, 44, cases[i].align, 4);
+		refdev_set_config(dev, 48, cases[i].most, 4);
+		start(dev);
+		assert_int_equal(virtio_blk_discard(blk, first, 1000, SECONDS(1)), 0);
+		assert_filled(first, 1000, 0xdd);
+		assert_filled(first + 1000, 1, 0);
+		assert_true(ref->nranges > 1 || cases[i].most >= 1000);
+		assert_cut(first, 1000, cases[i].most, cases[i].cut);
+		ref->nranges = 0;
+		assert_int_equal(virtio_blk_write_zeroes(blk, first, 1000, true, SECONDS(1)), 0);
+		assert_filled(first, 1000, 0);
+		assert_cut(first, 1000, cases[i].most, cases[i].block / 512);
+		rig_end(&rig);
+	}
+}
+
+/* 5.2.6.1#9, 5.2.6.1#11: a limit of nothing is no leave to ask for something. */
+static void a_disk_without_ranges_is_not_asked_for_any(void **state)
+{
+	static const struct {
+		uint64_t features;
+		uint32_t most, ranges;
+	} cases[] = {{0, 64, 1}, {RANGES, 0, 1}, {RANGES, 64, 0}};
+	struct virtio_blk_info info;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct refdev *dev = refdev_blk_new(2, DISK, cases[i].features);
+
+		refdev_set_config(dev, 36, cases[i].most, 4);
+		refdev_set_config(dev, 40, cases[i].ranges, 4);
+		refdev_set_config(dev, 48, cases[i].most, 4);
+		refdev_set_config(dev, 52, cases[i].ranges, 4);
+		start(dev);
+		virtio_blk_get_info(blk, &info);
+		assert_int_equal(info.max_discard_sectors, 0);
+		assert_int_equal(info.max_zeroes_sectors, 0);
+		assert_int_equal(virtio_blk_discard(blk, 0, 8, SECONDS(1)), -EOPNOTSUPP);
+		assert_int_equal(virtio_blk_write_zeroes(blk, 0, 8, false, SECONDS(1)),
+				 -EOPNOTSUPP);
+		assert_int_equal(virtio_blk_write_zeroes(blk, 0, 8, true, SECONDS(1)), -EOPNOTSUPP);
+		assert_int_equal(ref->nranges + ref->unknown, 0);
+		rig_end(&rig);
+	}
+}
+
+static void ranges_are_refused_like_writes(void **state)
+{
+	static struct virtio_blk_request req;
+
+	(void)state;
+	start(refdev_blk_new(2, DISK, RANGES));
+	assert_int_equal(virtio_blk_discard(blk, DISK - 1, 2, SECONDS(1)), -ERANGE);
+	assert_int_equal(virtio_blk_discard(blk, UINT64_MAX, 2, SECONDS(1)), -ERANGE);
+	assert_int_equal(virtio_blk_discard(blk, 1, UINT64_MAX, SECONDS(1)), -ERANGE);
+	assert_int_equal(virtio_blk_write_zeroes(blk, DISK, 1, false, SECONDS(1)), -ERANGE);
+	for (uint32_t op = VIRTIO_BLK_DISCARD; op <= VIRTIO_BLK_WRITE_ZEROES_UNMAP; op++) {
+		req = (struct virtio_blk_request){.op = op, .done = not_done};
+		assert_int_equal(virtio_blk_submit(blk, &req), -EINVAL); /* no sectors */
+		req.sectors = 65;
+		assert_int_equal(virtio_blk_submit(blk, &req), -EINVAL);
+		req.sectors = 2;
+		req.sector = DISK - 1;
+		assert_int_equal(virtio_blk_submit(blk, &req), -ERANGE);
+	}
+	assert_int_equal(ref->nranges, 0);
+	rig_end(&rig);
+	start(refdev_blk_new(2, DISK, RANGES | BIT_ULL(REF_BLK_F_RO)));
+	assert_int_equal(virtio_blk_discard(blk, 0, 1, SECONDS(1)), -EROFS);
+	assert_int_equal(virtio_blk_write_zeroes(blk, 0, 1, true, SECONDS(1)), -EROFS);
+	assert_int_equal(ref->nranges, 0);
+	rig_end(&rig);
+}
+
+/* 5.2.6.2#10 */
+static void whether_zeroes_give_up_storage_may_change(void **state)
+{
+	struct virtio_blk_info info;
+	uint8_t yes = 1;
+
+	(void)state;
+	start(refdev_blk_new(2, DISK, RANGES));
+	virtio_blk_get_info(blk, &info);
+	assert_int_equal(info.max_discard_sectors, 64);
+	assert_int_equal(info.max_zeroes_sectors, 64);
+	assert_false(info.zeroes_may_unmap);
+	refdev_config_change(rig.dev, 56, &yes, 1);
+	refdev_pump();
+	virtio_blk_get_info(blk, &info);
+	assert_true(info.zeroes_may_unmap);
+	rig_end(&rig);
+}
+
+/* 5.2.6.1#16: the call says that it failed, and what came before is done. */
+static void a_range_that_fails_ends_the_call(void **state)
+{
+	static const struct {
+		uint8_t status;
+		int err;
+	} cases[] = {{1, -EIO}, {2, -EOPNOTSUPP}, {9, -EIO}};
+
+	(void)state;
+	start(refdev_blk_new(2, DISK, RANGES));
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+		ref->fail_status = cases[i].status;
+		ref->fail_count = 1;
+		assert_int_equal(virtio_blk_discard(blk, 0, 1000, SECONDS(1)), cases[i].err);
+		ref->fail_count = 1;
+		assert_int_equal(virtio_blk_write_zeroes(blk, 0, 64, true, SECONDS(1)),
+				 cases[i].err);
+		assert_int_equal(virtio_blk_write_zeroes(blk, 0, 64, true, SECONDS(1)), 0);
+	}
 	rig_end(&rig);
 }
 
@@ -749,6 +970,28 @@ static void a_capacity_that_never_stands_still_fails_the_probe(void **state)
 	rig_end(&rig);
 }
 
+/* 5.2.5.1#5, 5.2.5.1#6, 5.2.5.1#8, 5.2.5.1#9, 5.2.5.1#10: of a disk's zones the device has the model alone. */
+static void a_disk_of_zones_is_driven_where_it_can_do_without(void **state)
+{
+	(void)state;
+	for (uint8_t model = 0; model <= 3; model++) { /* 1: host-managed */
+		struct refdev *dev = refdev_blk_new(2, DISK, RANGES | BIT_ULL(REF_BLK_F_ZONED));
+
+		refdev_set_config(dev, 92, model, 1);
+		assert_int_equal(rig_probe(&rig, dev), 0);
+		assert_false(dev->accepted & BIT_ULL(REF_BLK_F_ZONED));
+		if (model == 1) {
+			assert_int_equal(dev->accepted & RANGES, 0);
+			assert_int_equal(dev->status & REF_S_FEATURES_OK, 0);
+			assert_true(dev->status & REF_S_FAILED);
+		} else {
+			assert_int_equal(dev->accepted & RANGES, RANGES);
+			assert_int_equal(rig.vdev->state, VIRTIO_STATE_LIVE);
+		}
+		rig_end(&rig);
+	}
+}
+
 static void disks_are_counted_in_their_order(void **state)
 {
 	struct rig other;
@@ -811,6 +1054,38 @@ static void a_request_may_do_something_else_each_time(void **state)
 	rig_end(&rig);
 }
 
+/* ... also in one structure, whose descriptors may still be those of a read. */
+static void one_request_reads_discards_and_reads_again(void **state)
+{
+	static const uint32_t ops[] = {VIRTIO_BLK_READ,	   VIRTIO_BLK_READ,
+				       VIRTIO_BLK_DISCARD, VIRTIO_BLK_READ,
+				       VIRTIO_BLK_WRITE,   VIRTIO_BLK_WRITE_ZEROES_UNMAP,
+				       VIRTIO_BLK_READ,	   VIRTIO_BLK_WRITE_ZEROES};
+	static struct virtio_blk_request req;
+	static uint8_t data[1024];
+	unsigned int done = 0;
+
+	(void)state;
+	start(refdev_blk_new(2, DISK, RANGES));
+	req = (struct virtio_blk_request){
+		.sector = 6, .sectors = 2, .buf = data, .done = count_one, .priv = &done};
+	for (unsigned int i = 0; i < ARRAY_SIZE(ops); i++) {
+		req.op = ops[i];
+		fill(data, sizeof(data), i);
+		assert_int_equal(virtio_blk_submit(blk, &req), 0);
+		run_machine();
+		assert_int_equal(done, i + 1);
+		assert_int_equal(req.status, 0);
+		if (req.op <= VIRTIO_BLK_WRITE)
+			assert_memory_equal(data, ref->disk + 6 * 512, sizeof(data));
+		else
+			assert_filled(6, 2, req.op == VIRTIO_BLK_DISCARD ? 0xdd : 0);
+	}
+	assert_int_equal(ref->nranges, 3);
+	assert_filled(8, 1, 0);
+	rig_end(&rig);
+}
+
 static int init_direct(void **state)
 {
 	rig_direct = true;
@@ -821,6 +1096,8 @@ int main(void)
 {
 	const struct CMUnitTest direct[] = {
 		TEST(a_request_may_do_something_else_each_time),
+		TEST(one_request_reads_discards_and_reads_again),
+		TEST(a_long_range_is_cut_as_the_limits_say),
 		TEST(a_large_transfer_is_split_within_the_devices_limits),
 		TEST(a_size_max_of_0_is_no_limit),
 		TEST(the_device_may_answer_in_any_order),
@@ -839,6 +1116,13 @@ int main(void)
 	};
 	const struct CMUnitTest tests[] = {
 		TEST(a_request_may_do_something_else_each_time),
+		TEST(one_request_reads_discards_and_reads_again),
+		TEST(zeroes_and_discards_change_their_range_and_nothing_else),
+		TEST(a_long_range_is_cut_as_the_limits_say),
+		TEST(a_disk_without_ranges_is_not_asked_for_any),
+		TEST(ranges_are_refused_like_writes),
+		TEST(whether_zeroes_give_up_storage_may_change),
+		TEST(a_range_that_fails_ends_the_call),
 		TEST(what_is_written_is_on_the_disk_and_read_back),
 		TEST(a_large_transfer_is_split_within_the_devices_limits),
 		TEST(a_size_max_of_0_is_no_limit),
@@ -850,6 +1134,7 @@ int main(void)
 		TEST(a_read_only_disk_is_not_written),
 		TEST(a_request_with_wrong_fields_is_refused),
 		TEST(a_flush_reaches_a_device_with_a_cache_only),
+		TEST(the_cache_is_what_the_features_say),
 		TEST(the_serial_number_is_printable_and_ended),
 		TEST(the_devices_errors_reach_the_caller),
 		TEST(an_answer_without_status_is_an_error),
@@ -869,6 +1154,7 @@ int main(void)
 		TEST(a_buffer_that_cannot_be_mapped_now_is_sent_later),
 		TEST(running_out_of_memory_in_probe_is_survived),
 		TEST(a_capacity_that_never_stands_still_fails_the_probe),
+		TEST(a_disk_of_zones_is_driven_where_it_can_do_without),
 		TEST(disks_are_counted_in_their_order),
 	};
 

@@ -40,12 +40,24 @@
 #define VIRTIO_BLK_CONFIG_MIN_IO_SIZE	     26 /* 16, blocks */
 #define VIRTIO_BLK_CONFIG_OPT_IO_SIZE	     28 /* 32, blocks */
 #define VIRTIO_BLK_CONFIG_WRITEBACK	     32 /* 8 */
+#define VIRTIO_BLK_CONFIG_NUM_QUEUES	     34 /* 16 */
+#define VIRTIO_BLK_CONFIG_MAX_DISCARD	     36 /* 32, sectors */
+#define VIRTIO_BLK_CONFIG_MAX_DISCARD_SEG    40 /* 32, ranges of a request */
+#define VIRTIO_BLK_CONFIG_DISCARD_ALIGNMENT  44 /* 32, sectors */
+#define VIRTIO_BLK_CONFIG_MAX_ZEROES	     48 /* 32, sectors */
+#define VIRTIO_BLK_CONFIG_MAX_ZEROES_SEG     52 /* 32, ranges of a request */
+#define VIRTIO_BLK_CONFIG_ZEROES_MAY_UNMAP   56 /* 8 */
+#define VIRTIO_BLK_CONFIG_ZONED_MODEL	     92 /* 8 */
+
+#define VIRTIO_BLK_Z_HM 1u /* zones that only take writes in their order */
 
 /* 5.2.6 Device Operation: the type of a request. */
-#define VIRTIO_BLK_T_IN	    0u
-#define VIRTIO_BLK_T_OUT    1u
-#define VIRTIO_BLK_T_FLUSH  4u
-#define VIRTIO_BLK_T_GET_ID 8u
+#define VIRTIO_BLK_T_IN		  0u
+#define VIRTIO_BLK_T_OUT	  1u
+#define VIRTIO_BLK_T_FLUSH	  4u
+#define VIRTIO_BLK_T_GET_ID	  8u
+#define VIRTIO_BLK_T_DISCARD	  11u
+#define VIRTIO_BLK_T_WRITE_ZEROES 13u
 
 /* The status byte. */
 #define VIRTIO_BLK_S_OK	    0u
@@ -58,5 +70,14 @@ struct virtio_blk_outhdr {
 	__le32 reserved;
 	__le64 sector; /* 0 unless the request reads or writes */
 };
+
+/* The data of a request that discards or writes zeroes: ranges, of which we send one. */
+struct virtio_blk_discard_write_zeroes {
+	__le64 sector;
+	__le32 num_sectors;
+	__le32 flags;
+};
+
+#define VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP 1u
 
 #endif
