@@ -20,7 +20,6 @@ static void blk_work(struct work *work)
 /* Requests are aligned to cache lines, which port_alloc() does not promise. */
 static struct virtio_blk *blk_alloc(struct virtio_device *vdev)
 {
-	static unsigned long disks;
 	void *allocation = port_alloc(sizeof(struct virtio_blk) + BLK_ALIGNMENT - 1);
 	struct virtio_blk *blk = (void *)ALIGN_UP((uintptr_t)allocation, BLK_ALIGNMENT);
 
@@ -28,7 +27,6 @@ static struct virtio_blk *blk_alloc(struct virtio_device *vdev)
 		return NULL;
 	blk->allocation = allocation;
 	blk->vdev = vdev;
-	blk->number = ++disks;
 	blk->references = 1;
 	port_lock_init(&blk->lock);
 	list_init(&blk->pending);
@@ -100,6 +98,7 @@ static int blk_probe(struct virtio_device *vdev)
 	err = virtio_blk_read_config(blk, &blk->info);
 	if (err)
 		goto del_vqs;
+	blk->kind = virtio_blk_kind(blk);
 	vdev->priv = blk;
 	port_log(LOG_INFO, "%s: disk of %llu sectors%s", vdev->dev.name,
 		 (unsigned long long)blk->info.capacity_sectors,

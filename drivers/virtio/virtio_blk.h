@@ -79,11 +79,11 @@ struct virtio_blk_request {
 	/* The driver's. */
 	struct list_head node; /* where it waits, or is over */
 	unsigned long order;   /* the count of requests sent before it */
-	/* What @descs are ready for: this very structure (a copy is another), the disk of that number, and
+	/* What @descs are ready for: this very structure (a copy is another), disks of that kind, and
 	 * @buf, @op and @sectors as they were. */
 	struct {
 		const struct virtio_blk_request *self;
-		unsigned long disk;
+		unsigned long kind;
 		const void *buf;
 		uint32_t op __attribute__((aligned(8)));
 		uint32_t sectors;

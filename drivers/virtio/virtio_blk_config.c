@@ -220,6 +220,7 @@ int virtio_blk_reread_config(struct virtio_blk *blk)
 	}
 	state = port_lock(&blk->lock);
 	blk->info = info;
+	blk->kind = virtio_blk_kind(blk);
 	port_unlock(&blk->lock, state);
 	return 0;
 }

@@ -38,7 +38,7 @@ struct virtio_blk {
 	struct port_lock lock;
 	struct virtio_blk_info info;
 	int error;		  /* 0: works; -EIO: failed; -ENODEV: removed */
-	unsigned long number;	  /* of no other disk, before or after */
+	unsigned long kind;	  /* disks of the same one take the same descriptors */
 	bool frozen;		  /* being recovered: nothing goes into the ring */
 	bool stuck;		  /* it did not answer a reset, and may still write to our memory */
 	bool unusual;		  /* an error, frozen, or there are requests in the lists below */
@@ -87,6 +87,9 @@ int virtio_blk_check_range(const struct virtio_blk *blk, enum virtio_blk_op op, 
 
 /* The most sectors that a request for @op may have; 0: the disk has no such request. */
 uint32_t virtio_blk_most_sectors(const struct virtio_blk *blk, enum virtio_blk_op op);
+
+/* All that descriptors made ready for a disk depend on. What is ready for one is so for every other of that kind. */
+unsigned long virtio_blk_kind(const struct virtio_blk *blk);
 
 /* Checks @req and sends it, or lets it wait. What virtio_blk_submit() returns. */
 int virtio_blk_start(struct virtio_blk *blk, struct virtio_blk_request *req);

@@ -43,12 +43,12 @@ static __always_inline uint64_t blk_shape(const uint32_t *op)
 	return *(const word *)op;
 }
 
-/* Whether the descriptors of @req say what it asks for, but for the place, and of this disk. */
+/* Whether the descriptors of @req say what it asks for, but for the place, and such a disk takes them. */
 static __always_inline bool blk_is_ready(const struct virtio_blk *blk,
 					 const struct virtio_blk_request *req)
 {
 	/* One branch for all: nearly always each is as it was. */
-	return !(((uintptr_t)req->ready.self ^ (uintptr_t)req) | (req->ready.disk ^ blk->number) |
+	return !(((uintptr_t)req->ready.self ^ (uintptr_t)req) | (req->ready.kind ^ blk->kind) |
 		 ((uintptr_t)req->ready.buf ^ (uintptr_t)req->buf) |
 		 (blk_shape(&req->ready.op) ^ blk_shape(&req->op)));
 }

@@ -145,6 +145,19 @@ static int blk_add_lists(struct virtio_blk *blk, struct virtio_blk_request *req,
 	return virtqueue_add_sgs(blk->vq, sgs, out, in, req, GFP_ATOMIC);
 }
 
+/* The format of the descriptors, and what their request must keep within. 0: none are made ready for such a disk. */
+unsigned long virtio_blk_kind(const struct virtio_blk *blk)
+{
+	const struct virtio_device *vdev = blk->vdev;
+	unsigned long sectors =
+		MIN(blk->info.size_max / VIRTIO_BLK_SECTOR_SIZE, blk->info.max_request_sectors);
+
+	if (vdev->dev.dma_ops || !virtio_has_feature(vdev, VIRTIO_F_INDIRECT_DESC))
+		return 0;
+	return sectors << 3 | (unsigned long)blk->info.read_only << 2 |
+	       (unsigned long)virtio_has_feature(vdev, VIRTIO_F_RING_PACKED) << 1 | vdev->legacy;
+}
+
 /* Makes the descriptors of a read or write in one segment ready. Returns whether that can be done. */
 static bool blk_prepare(struct virtio_blk *blk, struct virtio_blk_request *req, uint32_t bytes)
 {
@@ -159,7 +172,7 @@ static bool blk_prepare(struct virtio_blk *blk, struct virtio_blk_request *req, 
 	if (virtqueue_prepare(blk->vq, &req->descs, sg, out, 3 - out))
 		return false;
 	req->ready.self = req;
-	req->ready.disk = blk->number;
+	req->ready.kind = blk->kind;
 	req->ready.op = req->op;
 	return true;
 }
@@ -170,7 +183,7 @@ static int blk_add_to_ring(struct virtio_blk *blk, struct virtio_blk_request *re
 
 	if (req->op > VIRTIO_BLK_WRITE || bytes > blk->info.size_max)
 		return blk_add_lists(blk, req, bytes);
-	if (req->ready.self == req && req->ready.disk == blk->number && req->ready.op == req->op)
+	if (req->ready.self == req && req->ready.kind == blk->kind && req->ready.op == req->op)
 		virtqueue_prepared_set(blk->vq, &req->descs, 1, req->buf, bytes);
 	else if (!blk_prepare(blk, req, bytes))
 		return blk_add_lists(blk, req, bytes);

@@ -771,6 +771,53 @@ static void a_request_that_comes_again_is_taken_as_it_is_now(void **state)
 	rig_end(&rig);
 }
 
+/* Descriptors that were made ready for one disk count for another only where that takes them. */
+static void a_request_may_go_to_a_disk_of_another_kind(void **state)
+{
+	static const struct {
+		uint64_t features;
+		uint32_t size_max;
+		int err;
+	} kinds[] = {{0, 0, 0},
+		     {BIT_ULL(REF_F_RING_PACKED), 0, 0},
+		     {BIT_ULL(REF_BLK_F_RO), 0, -EROFS},
+		     {BIT_ULL(REF_BLK_F_SIZE_MAX), 1024, 0}, /* in more segments */
+		     {BIT_ULL(REF_BLK_F_SIZE_MAX), 128, -EINVAL}};
+	static struct virtio_blk_request req;
+	unsigned int done = 0;
+
+	(void)state;
+	req = (struct virtio_blk_request){.op = VIRTIO_BLK_WRITE,
+					  .buf = buffers,
+					  .sectors = 8,
+					  .done = count_one,
+					  .priv = &done};
+	for (unsigned int i = 0; i < ARRAY_SIZE(kinds) * ARRAY_SIZE(kinds); i++) {
+		const unsigned int from = i / ARRAY_SIZE(kinds), to = i % ARRAY_SIZE(kinds);
+
+		for (unsigned int n = 0; n < 2; n++) {
+			const unsigned int kind = n ? to : from;
+			struct refdev *dev = refdev_blk_new(2, DISK, kinds[kind].features);
+
+			refdev_set_config(dev, 8, kinds[kind].size_max, 4);
+			refdev_set_config(dev, 12, 4, 4);
+			start(dev);
+			for (unsigned int again = 0; again < 2; again++) {
+				fill(buffers[0], 8 * 512, i + again);
+				done = 0;
+				assert_int_equal(virtio_blk_submit(blk, &req), kinds[kind].err);
+				run_machine();
+				assert_int_equal(done, !kinds[kind].err);
+				if (kinds[kind].err)
+					continue;
+				assert_int_equal(req.status, 0);
+				assert_memory_equal(ref->disk, buffers, 8 * 512);
+			}
+			rig_end(&rig);
+		}
+	}
+}
+
 static void requests_added_together_cost_one_notification(void **state)
 {
 	unsigned int i;
@@ -1113,6 +1160,7 @@ int main(void)
 		TEST(a_device_that_breaks_the_ring_ends_every_request_once),
 		TEST(removal_ends_every_request_with_enodev),
 		TEST(a_disk_that_is_removed_takes_no_request_again),
+		TEST(a_request_may_go_to_a_disk_of_another_kind),
 	};
 	const struct CMUnitTest tests[] = {
 		TEST(a_request_may_do_something_else_each_time),
@@ -1144,6 +1192,7 @@ int main(void)
 		TEST(a_ring_too_small_for_a_request_fails_or_works),
 		TEST(done_may_submit_again),
 		TEST(a_request_that_comes_again_is_taken_as_it_is_now),
+		TEST(a_request_may_go_to_a_disk_of_another_kind),
 		TEST(requests_added_together_cost_one_notification),
 		TEST(a_device_that_does_not_answer_is_reset_after_the_timeout),
 		TEST(a_lost_interrupt_ends_in_a_timeout_not_in_a_hang),
