@@ -115,7 +115,7 @@ COMMON_FLAGS := -std=gnu11 -g -ffreestanding -ffunction-sections -fdata-sections
 FAST    := $(patsubst %,boot/%.c,boot memory mmu arm/cpu aarch64/cpu) ports/bare/idle.c ports/bare/port.c drivers/timer/% drivers/irqchip/gic_v2.c drivers/irqchip/gic_v3.c drivers/irqchip/gic_common.c \
 	virtio/vring_split% virtio/vring_packed% virtio/vring_prepared.c virtio/virtqueue.c virtio/virtio_mmio.c virtio/virtio_pci_irq.c virtio/virtio_transport.c \
 	drivers/virtio/virtio_net_% drivers/virtio/%_queue.c drivers/virtio/virtio_rng.c \
-	lib/arch/% $(patsubst %,lib/%.c,devicetree devicetree_index dma dma_direct irq list_sort \
+	lib/arch/% $(patsubst %,lib/%.c,devicetree devicetree_index dma dma_direct irq \
 	scatterlist tty) apps/bench/% apps/shell/inet.c apps/shell/netclient.c tests/bench/%
 optimise = $(if $(filter $(FAST),$(1)),-O2,-Os)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A ring of slots, each with a request and a buffer. Chunk number n of the disk always uses slot
+ * A ring of slots, each with a request and a buffer, and by turns on the queues of the disk. Chunk number n of the disk always uses slot
  * n % SLOTS, so "in the order of the disk" is simply "slot after slot". The completion, in
  * interrupt context, only marks its slot and wakes us; the sum is long work and is
  * made in thread context, while the device fills the other buffers.
@@ -33,6 +33,7 @@ struct summer {
 	struct slot slots[SLOTS];
 	struct shell *sh;
 	struct virtio_blk *blk;
+	unsigned int queues;
 	struct port_event event;
 	unsigned int completed; /* written by the completion */
 	unsigned int issued;	/* requests that were submitted */
@@ -94,7 +95,7 @@ static int issue_chunk(struct summer *summer)
 		(uint32_t)MIN(summer->next_end - summer->next, (uint64_t)summer->chunk_sectors);
 	slot->req.buf = summer->buffers[index];
 	slot->req.done = chunk_done;
-	err = virtio_blk_submit(summer->blk, &slot->req);
+	err = virtio_blk_submit(virtio_blk_queue(summer->blk, index % summer->queues), &slot->req);
 	if (err)
 		return read_error(summer, &slot->req, err);
 	summer->issued++;
@@ -188,6 +189,7 @@ static void prepare(struct summer *summer, const struct virtio_blk_info *info)
 	uint32_t block;
 
 	port_event_init(&summer->event);
+	summer->queues = info->queues;
 	summer->next = summer->first;
 	summer->next_end = summer->end;
 	block = blk_align_range(info, &summer->next, &summer->next_end);

@@ -192,7 +192,7 @@ static int blk_info(struct shell *sh, int argc, char **argv)
 		  info.max_discard_sectors, info.discard_alignment, info.max_zeroes_sectors,
 		  info.zeroes_may_unmap ? " (unmap)" : "");
 	print_serial(sh, blk);
-	sh_printf(sh, "queue     %u descriptors\n", info.queue_size);
+	sh_printf(sh, "queue     %u descriptors\nqueues    %u\n", info.queue_size, info.queues);
 	return 0;
 }
 

@@ -4,6 +4,12 @@
  * 512 bytes, with many requests in flight.
  *
  *	-drive file=disk.img,format=raw,if=none,id=d -device virtio-blk-device,drive=d
+ *
+ * A disk may have several queues (num-queues=4). A struct virtio_blk is a disk as reached through one of
+ * them: virtio_blk_find() gives the first, virtio_blk_queue() the others, and who chooses one for each request chooses the
+ * queue. Each has its own lock, lists and interrupt, so threads that use different ones never wait for each other. Requests
+ * in flight have no order, neither within a queue nor between queues: a FLUSH makes those writes last whose done() was called before it
+ * was submitted, whatever queues they took.
  */
 #ifndef DRIVERS_VIRTIO_BLK_H
 #define DRIVERS_VIRTIO_BLK_H
@@ -16,6 +22,11 @@
 
 /* The most segments of a request that we hand to the device at once; it may take fewer. */
 #define VIRTIO_BLK_MAX_SEGS 16u
+
+/* The most queues that are used: each takes some 40 KiB where it has 256 descriptors. */
+#ifndef VIRTIO_BLK_QUEUES_MAX
+#define VIRTIO_BLK_QUEUES_MAX 4u
+#endif
 
 struct virtio_blk;
 
@@ -49,10 +60,11 @@ struct virtio_blk_info {
 	uint16_t cylinders;	   /* 0: no geometry */
 	uint8_t heads, sectors;
 	bool read_only;
-	bool flush;	       /* the device has a cache that FLUSH empties */
-	bool writeback;	       /* ... and that holds back writes now */
-	bool zeroes_may_unmap; /* WRITE_ZEROES_UNMAP may give up storage; may change */
-	unsigned int queue_size;
+	bool flush;		 /* the device has a cache that FLUSH empties */
+	bool writeback;		 /* ... and that holds back writes now */
+	bool zeroes_may_unmap;	 /* WRITE_ZEROES_UNMAP may give up storage; may change */
+	unsigned int queues;	 /* virtio_blk_queue() gives each */
+	unsigned int queue_size; /* descriptors of the smallest */
 };
 
 /*
@@ -101,6 +113,9 @@ int virtio_blk_init(struct virtio_bus *bus);
  * wait then come back with -ENODEV. */
 struct virtio_blk *virtio_blk_find(const struct virtio_bus *bus, unsigned int n);
 
+/* The disk of @blk through its @n-th queue, from 0, or NULL: it has fewer. Valid like @blk. Any context. */
+struct virtio_blk *virtio_blk_queue(struct virtio_blk *blk, unsigned int n);
+
 /* The virtio device below @blk. */
 struct virtio_device *virtio_blk_device(struct virtio_blk *blk);
 
@@ -127,7 +142,7 @@ int __must_check virtio_blk_add(struct virtio_blk *blk, struct virtio_blk_reques
 void virtio_blk_kick(struct virtio_blk *blk);
 
 /*
- * Without interrupts: while @polled, the disk is asked for none, and virtio_blk_poll() calls done() for the
+ * Without interrupts: while @polled, this queue of the disk asks for none, and virtio_blk_poll() calls done() for the
  * requests that the disk has finished. (One that ends without the disk's doing ends in a work item as ever.) Who polls lets work items run too (lib/work.h):
  * recovery is one. Blocking calls are refused meanwhile. virtio_blk_set_polled() may be called while
  * requests are in flight. Thread context.
@@ -137,8 +152,8 @@ void virtio_blk_poll(struct virtio_blk *blk);
 
 /*
  * Blocking forms: any number of sectors, split into requests as needed, @timeout_ns (above 0)
- * for the whole. 0 or a negative errno as above; -EBUSY (another blocking call on this disk has
- * not returned, or the disk is polled); or -ETIMEDOUT: then the device has been reset, so that it cannot touch @buf any more,
+ * for the whole. 0 or a negative errno as above; -EBUSY (another blocking call on this queue has
+ * not returned, or it is polled); or -ETIMEDOUT: then the device has been reset, so that it cannot touch @buf any more,
  * and started again. Thread context.
  */
 int __must_check virtio_blk_read(struct virtio_blk *blk, uint64_t sector, void *buf,

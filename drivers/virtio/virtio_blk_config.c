@@ -146,15 +146,16 @@ static uint32_t blk_range_limit(struct virtio_device *vdev, const struct virtio_
 
 static void blk_read_range_limits(struct virtio_device *vdev, struct virtio_blk_info *info)
 {
+	uint32_t alignment = 1;
+
 	info->max_discard_sectors =
 		blk_range_limit(vdev, info, VIRTIO_BLK_F_DISCARD, VIRTIO_BLK_CONFIG_MAX_DISCARD);
 	info->max_zeroes_sectors = blk_range_limit(vdev, info, VIRTIO_BLK_F_WRITE_ZEROES,
 						   VIRTIO_BLK_CONFIG_MAX_ZEROES);
 	info->zeroes_may_unmap = virtio_blk_zeroes_may_unmap(vdev);
-	info->discard_alignment = 1;
 	if (info->max_discard_sectors)
-		info->discard_alignment =
-			MAX(virtio_cread32(vdev, VIRTIO_BLK_CONFIG_DISCARD_ALIGNMENT), 1u);
+		alignment = virtio_cread32(vdev, VIRTIO_BLK_CONFIG_DISCARD_ALIGNMENT);
+	info->discard_alignment = MAX(alignment, 1u);
 }
 
 /* Segments times their size, but not more than a quarter of what can be mapped at a time, so that a
@@ -171,12 +172,24 @@ static uint32_t blk_max_request_sectors(const struct virtio_blk *blk,
 	return blk_whole_blocks(info, sectors);
 }
 
-int virtio_blk_read_config(const struct virtio_blk *blk, struct virtio_blk_info *info)
+/* Every queue is to hold the same requests. */
+static unsigned int blk_smallest_queue(const struct virtio_blk_disk *disk)
 {
+	unsigned int size = ~0u;
+
+	for (unsigned int i = 0; i < disk->queues; i++)
+		size = MIN(size, virtqueue_get_vring_size(disk->queue[i].vq));
+	return size;
+}
+
+static int blk_read_info(const struct virtio_blk_disk *disk, struct virtio_blk_info *info)
+{
+	const struct virtio_blk *blk = &disk->queue[0];
 	struct virtio_device *vdev = blk->vdev;
 	int err;
 
-	info->queue_size = virtqueue_get_vring_size(blk->vq);
+	info->queues = disk->queues;
+	info->queue_size = blk_smallest_queue(disk);
 	if (info->queue_size <= BLK_FRAME_DESCRIPTORS) {
 		port_log(LOG_ERROR, "%s: a queue of %u is too small for a disk", vdev->dev.name,
 			 info->queue_size);
@@ -202,25 +215,33 @@ int virtio_blk_read_config(const struct virtio_blk *blk, struct virtio_blk_info 
 	return 0;
 }
 
-int virtio_blk_reread_config(struct virtio_blk *blk)
+static bool blk_is_smaller(const struct virtio_blk_info *info, const struct virtio_blk_info *before)
+{
+	return info->seg_max < before->seg_max || info->size_max < before->size_max ||
+	       info->max_request_sectors < before->max_request_sectors ||
+	       info->max_discard_sectors < before->max_discard_sectors ||
+	       info->max_zeroes_sectors < before->max_zeroes_sectors;
+}
+
+int virtio_blk_read_config(struct virtio_blk_disk *disk)
 {
 	struct virtio_blk_info info = {0};
-	unsigned long state;
-	int err = virtio_blk_read_config(blk, &info);
+	int err = blk_read_info(disk, &info);
 
 	if (err)
 		return err;
-	if (info.seg_max < blk->info.seg_max || info.size_max < blk->info.size_max ||
-	    info.max_request_sectors < blk->info.max_request_sectors ||
-	    info.max_discard_sectors < blk->info.max_discard_sectors ||
-	    info.max_zeroes_sectors < blk->info.max_zeroes_sectors) {
+	if (blk_is_smaller(&info, &disk->queue[0].info)) {
 		port_log(LOG_ERROR, "%s: the disk takes smaller requests than before its reset",
-			 blk->vdev->dev.name);
+			 disk->queue[0].vdev->dev.name);
 		return -EINVAL;
 	}
-	state = port_lock(&blk->lock);
-	blk->info = info;
-	blk->kind = virtio_blk_kind(blk);
-	port_unlock(&blk->lock, state);
+	for (unsigned int i = 0; i < disk->queues; i++) {
+		struct virtio_blk *blk = &disk->queue[i];
+		unsigned long state = port_lock(&blk->lock);
+
+		blk->info = info;
+		blk->kind = virtio_blk_kind(blk);
+		port_unlock(&blk->lock, state);
+	}
 	return 0;
 }

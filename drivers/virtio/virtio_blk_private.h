@@ -29,48 +29,58 @@ struct virtio_blk_sync {
 	uint8_t id[VIRTIO_BLK_ID_BYTES] __attribute__((aligned(64)));
 };
 
+struct virtio_blk_disk;
+
+/* A disk, as reached through one queue. */
 struct virtio_blk {
 	struct virtio_device *vdev;
 	struct virtqueue *vq;
-	void *allocation; /* what port_alloc() gave; we lie aligned in it */
+	struct virtio_blk_disk *disk;
 
 	/* Guards all below, the queue, and info.capacity_sectors. */
 	struct port_lock lock;
 	struct virtio_blk_info info;
-	int error;		  /* 0: works; -EIO: failed; -ENODEV: removed */
-	unsigned long kind;	  /* disks of the same one take the same descriptors */
-	bool frozen;		  /* being recovered: nothing goes into the ring */
-	bool stuck;		  /* it did not answer a reset, and may still write to our memory */
-	bool unusual;		  /* an error, frozen, or there are requests in the lists below */
-	bool disables;		  /* without event index, or polled: rounds turn interrupts off */
-	bool checked;		  /* by an IOMMU, whose faults make requests fail */
-	bool special;		  /* one of these two: a round does more than take */
-	bool unkicked;		  /* buffers were added since the last kick */
-	unsigned long requests;	  /* ever put into the ring */
-	unsigned long distrusted; /* those before this one were in flight at a fault */
-	bool polled;		  /* no interrupts are asked for: virtio_blk_poll() looks */
-	unsigned int completing;  /* rounds that call done() now, and kick afterwards */
-	unsigned int references;  /* probe's, and a blocking call's: the last one frees */
-	struct list_head pending; /* requests for which the ring had no room */
+	int error;		   /* 0: works; -EIO: failed; -ENODEV: removed */
+	unsigned long kind;	   /* disks of the same one take the same descriptors */
+	bool frozen;		   /* being recovered: nothing goes into the ring */
+	bool unusual;		   /* an error, frozen, or there are requests in the lists below */
+	bool disables;		   /* without event index, or polled: rounds turn interrupts off */
+	bool checked;		   /* by an IOMMU, whose faults make requests fail */
+	bool special;		   /* one of these two: a round does more than take */
+	bool unkicked;		   /* buffers were added since the last kick */
+	unsigned long requests;	   /* ever put into the ring */
+	unsigned long distrusted;  /* those before this one were in flight at a fault; disk->lock */
+	bool polled;		   /* no interrupts are asked for: virtio_blk_poll() looks */
+	unsigned int completing;   /* rounds that call done() now, and kick afterwards */
+	struct list_head pending;  /* requests for which the ring had no room */
 	struct list_head finished; /* over, done() not called yet */
 	struct work work;	   /* what an interrupt leaves to a thread */
+	char name[12];		   /* of the queue */
 	struct virtio_blk_sync sync;
+};
+
+/* What the queues of a disk share. The lock may be taken under that of a queue. */
+struct virtio_blk_disk {
+	struct port_lock lock;
+	void *allocation;	 /* what port_alloc() gave; we lie aligned in it */
+	unsigned int references; /* probe's, and the blocking calls': the last one frees */
+	bool stuck;		 /* it did not answer a reset, and may still write to our memory */
+	unsigned int queues;
+	struct virtio_blk queue[]; /* the first is what the core and users know as the disk */
 };
 
 /* --- virtio_blk.c ------------------------------------------------------------------------ */
 
-/* Drops a reference; the last one frees @blk. Thread context. */
-void virtio_blk_put(struct virtio_blk *blk);
+/* Takes a reference, drops it; the last one frees @disk. Thread context. */
+void virtio_blk_hold(struct virtio_blk_disk *disk);
+void virtio_blk_put(struct virtio_blk_disk *disk);
 
 /* --- virtio_blk_config.c ----------------------------------------------------------------- */
 
-/* Reads and checks the config space into @info. Needs vq. Returns 0, -EAGAIN or -EINVAL (such a disk
- * is of no use). */
-int virtio_blk_read_config(const struct virtio_blk *blk, struct virtio_blk_info *info);
-
-/* The same after a reset. The capacity may be another; limits that requests may have been made for must
- * not be: -EINVAL. */
-int virtio_blk_reread_config(struct virtio_blk *blk);
+/* Reads and checks the config space, for all queues. Needs them. Returns 0, -EAGAIN or -EINVAL (such a disk
+ * is of no use). After a reset the capacity may be another; limits that requests may have been made for must
+ * not be smaller: -EINVAL. */
+int virtio_blk_read_config(struct virtio_blk_disk *disk);
 
 /* The capacity in sectors as the device says now, below 2^55 so that it has a size in bytes.
  * Returns 0, or -EAGAIN with *@capacity unchanged. Any context. */
@@ -145,9 +155,9 @@ void virtio_blk_call_done(struct list_head *over);
 void virtio_blk_freeze_queue(struct virtio_blk *blk);
 void virtio_blk_thaw_queue(struct virtio_blk *blk);
 
-/* Refuses new requests with @error from now on, and ends every one that is under way with it. The
+/* On all queues: refuses new requests with @error from now on, and ends every one that is under way with it. The
  * device must be reset: it uses no buffer any more. */
-void virtio_blk_end_all(struct virtio_blk *blk, int error);
+void virtio_blk_end_all(struct virtio_blk_disk *disk, int error);
 
 /* --- virtio_blk_sync.c ------------------------------------------------------------------- */
 

@@ -127,14 +127,22 @@ struct blk_batch {
 static void blk_check_faults(struct virtio_blk *blk, const struct blk_batch *batch,
 			     unsigned int count)
 {
-	if (count && dma_faulted(&blk->vdev->dev))
-		blk->distrusted = blk->requests;
-	else if (blk->requests - blk->distrusted > 2 * BLK_OVERTAKEN)
+	struct virtio_blk_disk *disk = blk->disk;
+	unsigned long distrusted, state = port_lock(&disk->lock);
+
+	/* The fault is told of once, and may be that of any queue. What others have not counted yet was sent after it. */
+	if (count && dma_faulted(&blk->vdev->dev)) {
+		for (unsigned int i = 0; i < disk->queues; i++)
+			disk->queue[i].distrusted = READ_ONCE(disk->queue[i].requests);
+	}
+	if (blk->requests - blk->distrusted > 2 * BLK_OVERTAKEN)
 		blk->distrusted = blk->requests - BLK_OVERTAKEN; /* as numbers go round */
+	distrusted = blk->distrusted;
+	port_unlock(&disk->lock, state);
 	for (unsigned int i = 0; i < count; i++) {
 		struct virtio_blk_request *req = batch->req[i];
 
-		if ((long)(req->order - blk->distrusted) < 0)
+		if ((long)(req->order - distrusted) < 0)
 			req->device_status = VIRTIO_BLK_S_IOERR;
 	}
 }

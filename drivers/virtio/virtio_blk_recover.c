@@ -87,14 +87,12 @@ void virtio_blk_thaw_queue(struct virtio_blk *blk)
 	virtio_blk_serve(blk->vq);
 }
 
-void virtio_blk_end_all(struct virtio_blk *blk, int error)
+static void blk_end_queue(struct virtio_blk *blk, int error)
 {
 	struct list_head over = LIST_HEAD_INIT(over);
 	struct virtio_blk_request *req;
 	unsigned long state = port_lock(&blk->lock);
 
-	blk->error = error;
-	blk->unusual = true;
 	blk->unkicked = false;
 	blk_take_back(blk);
 	while (!list_empty(&blk->pending)) {
@@ -105,4 +103,19 @@ void virtio_blk_end_all(struct virtio_blk *blk, int error)
 	list_splice_tail_init(&blk->finished, &over);
 	port_unlock(&blk->lock, state);
 	virtio_blk_call_done(&over);
+}
+
+/* No queue takes requests any more before done() is called for the first. */
+void virtio_blk_end_all(struct virtio_blk_disk *disk, int error)
+{
+	for (unsigned int i = 0; i < disk->queues; i++) {
+		struct virtio_blk *blk = &disk->queue[i];
+		unsigned long state = port_lock(&blk->lock);
+
+		blk->error = error;
+		blk->unusual = true;
+		port_unlock(&blk->lock, state);
+	}
+	for (unsigned int i = 0; i < disk->queues; i++)
+		blk_end_queue(&disk->queue[i], error);
 }

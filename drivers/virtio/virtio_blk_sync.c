@@ -3,7 +3,7 @@
  * Blocking calls on a disk: a transfer of any size, cut into requests of which several are in
  * flight at a time. The requests lie in the device's structure and not on the caller's stack, so
  * that memory the device may write to is never given up, whatever becomes of the caller. They
- * are one set, so one call runs at a time.
+ * are one set for each queue, on which so one call runs at a time.
  */
 #include <string.h>
 #include "drivers/virtio/virtio_blk_private.h"
@@ -54,7 +54,7 @@ static int sync_begin(struct virtio_blk *blk, const struct transfer *transfer)
 		blk->sync.busy = true;
 		blk->sync.late = false;
 		blk->sync.status = 0;
-		blk->references++;
+		virtio_blk_hold(blk->disk);
 	}
 	port_unlock(&blk->lock, state);
 	return err;
@@ -67,7 +67,7 @@ static void sync_end(struct virtio_blk *blk)
 
 	blk->sync.busy = false;
 	port_unlock(&blk->lock, state);
-	virtio_blk_put(blk);
+	virtio_blk_put(blk->disk);
 }
 
 /* A free request, or NULL where all are in flight or one has failed: then no more are sent. */

@@ -265,7 +265,8 @@ static const struct refdev_type type = {
 
 struct refdev *refdev_blk_new(uint32_t version, uint64_t sectors, uint64_t extra)
 {
-	struct refdev *dev = refdev_new(&type, version, 1, 128);
+	const unsigned int queues = extra & BIT_ULL(REF_BLK_F_MQ) ? REFDEV_QUEUES : 1;
+	struct refdev *dev = refdev_new(&type, version, queues, 128);
 	struct refdev_blk *blk = calloc(1, sizeof(*blk));
 
 	blk->disk = calloc(sectors, SECTOR);
@@ -284,5 +285,6 @@ struct refdev *refdev_blk_new(uint32_t version, uint64_t sectors, uint64_t extra
 		refdev_set_config(dev, at + 4, 1, 4);
 	}
 	refdev_set_config(dev, 44, 1, 4);
+	refdev_set_config(dev, 34, queues, 2);
 	return dev;
 }

@@ -54,7 +54,7 @@ struct refdev_blk {
 };
 
 /* A disk of @sectors, zeroed; features are FLUSH, BLK_SIZE, TOPOLOGY, SEG_MAX and those of @extra; it
- * discards and zeroes 64 sectors at a time. */
+ * discards and zeroes 64 sectors at a time, and has REFDEV_QUEUES queues with MQ, else one. */
 struct refdev *refdev_blk_new(uint32_t version, uint64_t sectors, uint64_t extra);
 struct refdev_blk *refdev_blk(struct refdev *dev);
 

@@ -18,6 +18,15 @@ static uint8_t *sync_buf;
 
 static void submit(unsigned int n);
 
+/* The disk through one of the queues that it has, or NULL: there is none. */
+static struct virtio_blk *through(unsigned int n)
+{
+	struct virtio_blk *blk = virtio_blk_find(&test_bus, 0);
+	struct virtio_blk *other = blk ? virtio_blk_queue(blk, n % VIRTIO_BLK_QUEUES_MAX) : NULL;
+
+	return other ? other : blk;
+}
+
 static void done(struct virtio_blk_request *req)
 {
 	unsigned int n = (unsigned int)(uintptr_t)req->priv;
@@ -30,7 +39,7 @@ static void done(struct virtio_blk_request *req)
 
 static void submit(unsigned int n)
 {
-	struct virtio_blk *blk = virtio_blk_find(&test_bus, 0);
+	struct virtio_blk *blk = through(n);
 	struct virtio_blk_request *req = &reqs[n].req;
 	uint8_t what = fuzz_u8();
 	int err;
@@ -54,8 +63,8 @@ static void submit(unsigned int n)
 static void sync_call(void)
 {
 	char id[VIRTIO_BLK_ID_BYTES + 1];
-	struct virtio_blk *blk = virtio_blk_find(&test_bus, 0);
 	uint8_t what = fuzz_u8();
+	struct virtio_blk *blk = through(what / 8);
 	uint64_t sector = fuzz_u8(), timeout_ns = fuzz_u8() * NSEC_PER_MSEC / 8;
 	uint32_t sectors = fuzz_u8() % (REQUESTS * SECTORS + 1);
 
@@ -130,7 +139,7 @@ static void one_step(void)
 	if (op < 0x60)
 		submit(op % REQUESTS);
 	else if (op < 0x64 && virtio_blk_find(&test_bus, 0))
-		virtio_blk_kick(virtio_blk_find(&test_bus, 0));
+		virtio_blk_kick(through(op));
 	else if (op < 0x80)
 		sync_call();
 	else if (op < 0x90)
@@ -154,8 +163,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	sync_buf = calloc(REQUESTS, BYTES);
 	for (unsigned int i = 0; i < REQUESTS; i++)
 		reqs[i].buf = calloc(1, BYTES);
-	/* SIZE_MAX, SEG_MAX, GEOMETRY, RO, BLK_SIZE, FLUSH, TOPOLOGY, CONFIG_WCE, DISCARD, WRITE_ZEROES */
-	hdev_start(VIRTIO_ID_BLOCK, 0x6e56 & ~(uint64_t)(fuzz_u8() & 0x26), answer);
+	/* SIZE_MAX, SEG_MAX, GEOMETRY, RO, BLK_SIZE, FLUSH, TOPOLOGY, CONFIG_WCE, MQ, DISCARD, WRITE_ZEROES */
+	hdev_start(VIRTIO_ID_BLOCK, 0x7e56 & ~(uint64_t)(fuzz_u8() & 0x26), answer);
 	while (fuzz_more())
 		one_step();
 	hdev_end();

@@ -148,6 +148,27 @@ def test_requests_of_a_disk_that_goes(lab, slot_platform):
     slots.machine.poweroff()
 
 
+def test_a_disk_of_four_queues(lab, slot_platform):
+    """Idle when it goes, and with requests in flight on each queue."""
+    slots = Slots(lab, slot_platform, slow=True)
+    before = slots.counts()
+    for busy in (False, True, False, True):
+        slots.add("blk", num_queues=4)
+        slots.wait(IN)
+        assert re.search(r"^queues +4$", slots.run("blk info 1"), re.M)
+        slots.machine.serial.begin("blk sum 1" if busy else "blk sum 1 0 256")
+        if busy:
+            time.sleep(0.2)
+        else:
+            assert "crc32" in slots.machine.serial.prompt()
+        slots.remove()
+        assert GONE in slots.wait(OUT, PROMPT) if busy else slots.wait(OUT)
+        slots.removed()
+        assert slots.run("blk sum 0") == slots.crc
+    assert slots.counts() == before
+    slots.machine.poweroff()
+
+
 def test_requests_of_a_network_that_goes(lab, slot_platform):
     slots = Slots(lab, slot_platform)
     before = slots.counts()
