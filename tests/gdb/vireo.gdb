@@ -34,10 +34,10 @@ def text(value):
 
 
 def device_list():
-    for symbol in gdb.lookup_static_symbols("devices"):
-        if symbol.symtab.filename.endswith("virtio/virtio.c"):
-            return symbol.value()
-    raise gdb.GdbError("there is no list of virtio devices in this image")
+    bus = gdb.lookup_global_symbol("bare_bus")
+    if not bus:
+        raise gdb.GdbError("there is no list of virtio devices in this image")
+    return bus.value()["devices"]
 
 
 def devices():
