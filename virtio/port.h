@@ -113,7 +113,8 @@ struct virtio_device;
  * then on: false while the device is being reset, when it must not be notified. Any context.
  * Default: they do nothing, and the first is always true: right where all runs in one thread, and interrupts on top of it.
  */
-#if !defined(VIRTIO_PORT_INLINE) || defined(VIRTIO_PORT_SECTIONS) /* which a port's inline header may define */
+#if !defined(VIRTIO_PORT_INLINE) || \
+	defined(VIRTIO_PORT_SECTIONS) /* which a port's inline header may define */
 bool port_device_enter(struct virtio_device *vdev);
 void port_device_leave(struct virtio_device *vdev);
 void port_device_synchronize(struct virtio_device *vdev);
