@@ -127,8 +127,8 @@ static void blk_validate(struct virtio_device *vdev)
 static void blk_name_queue(char *name, unsigned int n)
 {
 	_Static_assert(VIRTIO_BLK_QUEUES_MAX <= 100, "two digits");
-	memcpy(name, "requests", 8);
-	name += 8;
+	memcpy(name, "requests", sizeof("requests"));
+	name += sizeof("requests") - 1;
 	if (n >= 10)
 		*name++ = (char)('0' + n / 10);
 	if (n)
