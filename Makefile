@@ -456,6 +456,7 @@ $(B)/native/libhost.a $(B)/host/libhost.a:
 
 define host_tool_rules
 $(B)/host/$(1): $(HOST_TOOL_$(1):%.c=$(B)/native/obj/%.o) $(B)/native/libhost.a
+	@mkdir -p $$(@D)
 	@echo "  LD      $$@"
 	@$(HOST_CC) $(HOST_TOOL_FLAGS) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^)
 
