@@ -140,6 +140,15 @@ static int vu_finalize_features(struct virtio_device *vdev)
 	return vhost_user_agree(to_vu(vdev));
 }
 
+/* What a port that waits for descriptors would have heard of; not while a session is being made. */
+static void vu_poll(struct virtio_device *vdev)
+{
+	struct vhost_user_device *vu = to_vu(vdev);
+
+	if (vu->connected && vu->ops->look)
+		vu->ops->look(vu);
+}
+
 static const char *vu_bus_name(struct virtio_device *vdev)
 {
 	(void)vdev;
@@ -158,6 +167,7 @@ static const struct virtio_config_ops vhost_user_config_ops = {
 	.del_vqs = vhost_user_del_vqs,
 	.gone = vu_gone,
 	.enable_vq = vhost_user_enable_vq,
+	.poll = vu_poll,
 	.bus_name = vu_bus_name,
 };
 

@@ -70,6 +70,9 @@ struct vhost_user_ops {
 	void (*close_queue)(struct vhost_user_device *vu, unsigned int index);
 	/* Writes to a queue's descriptor. Returns whether that could be done. Any context. */
 	bool (*kick)(struct vhost_user_device *vu, unsigned int index);
+	/* Looks at all of the device's descriptors without waiting, and reports what has come: for virtio_bus_poll().
+	 * NULL: the port does so by itself. */
+	void (*look)(struct vhost_user_device *vu);
 };
 
 /*

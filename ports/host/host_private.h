@@ -38,6 +38,8 @@ int host_socket_receive(int fd, void *data, size_t size, int fds[], unsigned int
 int host_watch(struct host_source *source, bool edge);
 /* Closes its descriptor. */
 void host_unwatch(struct host_source *source);
+/* Serves what has come, and waits for nothing. */
+void host_look(void);
 
 /* --- device.c -------------------------------------------------------------------------------------- */
 

@@ -50,18 +50,29 @@ static int wait_ms(uint64_t deadline_ns)
 	return (int)MIN(DIV_ROUND_UP(deadline_ns - now, NSEC_PER_MSEC), (uint64_t)3600000);
 }
 
-void host_wait(uint64_t deadline_ns)
+/* One event's service may close another's descriptor: it is looked at again there. */
+static void serve(int ms)
 {
 	struct epoll_event events[EVENTS_MAX];
-	int ms = work_pending(&host_work) ? 0 : wait_ms(deadline_ns);
-	int count = 0;
+	int count = epoll_wait(epoll_fd, events, EVENTS_MAX, ms);
 
-	if (epoll_fd >= 0)
-		count = epoll_wait(epoll_fd, events, EVENTS_MAX, ms);
-	else if (ms > 0)
-		port_delay_ns((uint64_t)ms * NSEC_PER_MSEC);
-	/* One event's service may close another's descriptor: it is looked at again there. */
 	for (int i = 0; i < count; i++)
 		host_device_serve(events[i].data.ptr);
+}
+
+void host_look(void)
+{
+	if (epoll_fd >= 0)
+		serve(0);
+}
+
+void host_wait(uint64_t deadline_ns)
+{
+	int ms = work_pending(&host_work) ? 0 : wait_ms(deadline_ns);
+
+	if (epoll_fd >= 0)
+		serve(ms);
+	else if (ms > 0)
+		port_delay_ns((uint64_t)ms * NSEC_PER_MSEC);
 	work_run(&host_work);
 }

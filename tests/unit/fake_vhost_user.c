@@ -312,6 +312,13 @@ static bool fake_kick(struct vhost_user_device *vu, unsigned int index)
 	return true;
 }
 
+static void fake_look(struct vhost_user_device *vu)
+{
+	of(vu)->looks++;
+	if (!of(vu)->connected)
+		vhost_user_main_ready(vu);
+}
+
 const struct vhost_user_ops fake_vhost_user_ops = {
 	.connect = fake_connect,
 	.disconnect = fake_disconnect,
@@ -323,4 +330,5 @@ const struct vhost_user_ops fake_vhost_user_ops = {
 	.open_queue = fake_open_queue,
 	.close_queue = fake_close_queue,
 	.kick = fake_kick,
+	.look = fake_look,
 };

@@ -31,7 +31,7 @@ struct fake_vhost_user {
 	bool refuses_connection, cannot_send, no_channel, no_queue, no_kick;
 
 	/* What it was told. */
-	unsigned int connections, answers, kicks;
+	unsigned int connections, answers, kicks, looks;
 	int open_fds, open_queues;
 	uint64_t told_features, told_protocol, status;
 	uint32_t ring_size[VHOST_USER_QUEUES_MAX], base[VHOST_USER_QUEUES_MAX];

@@ -455,6 +455,24 @@ static void an_interrupt_is_one_queues(void **state)
 	end();
 }
 
+static void who_polls_hears_of_everything(void **state)
+{
+	(void)state;
+	start();
+	offer(queues[2]);
+	use_first(queues[2]);
+	virtio_bus_poll(&test_bus);
+	assert_int_equal(callbacks, 1);
+	/* Once in a while it looks at what is not in memory: the connection has ended. */
+	fake.connected = false;
+	for (unsigned int i = 0; i < 200 && vu.vdev.recoveries == 0; i++)
+		virtio_bus_poll(&test_bus);
+	assert_int_equal(vu.vdev.state, VIRTIO_STATE_LIVE);
+	assert_int_equal(vu.vdev.recoveries, 1);
+	assert_in_range(fake.looks, 1, 4);
+	end();
+}
+
 static void an_error_of_a_queue_is_the_devices(void **state)
 {
 	(void)state;
@@ -557,6 +575,7 @@ int main(void)
 		SESSION(a_reset_that_is_refused_begins_a_new_session),
 		SESSION(a_queue_that_cannot_be_notified_recovers),
 		SESSION(an_interrupt_is_one_queues),
+		SESSION(who_polls_hears_of_everything),
 		SESSION(an_error_of_a_queue_is_the_devices),
 		SESSION(a_change_of_the_config_space_is_read_and_acknowledged),
 		SESSION(nonsense_on_the_channel_ends_the_session),
