@@ -43,7 +43,8 @@ def test_the_disk_is_described(disk):
     out = disk.run("info").out
     assert re.search(rf"^capacity +{DISK} bytes$", out, re.M)
     assert re.search(r"^serial +vhost_user_blk$", out, re.M)
-    assert re.search(r"^queue +256, split$", out, re.M)
+    assert re.search(r"^queues +1 of 256, split$", out, re.M)
+    assert re.search(r"^zeroes +up to [1-9]\d* sectors$", out, re.M)
     assert re.search(r"^read-only +no$", out, re.M)
 
 
@@ -92,7 +93,7 @@ def test_flush(disk):
 @pytest.mark.parametrize("size", [4, 64, 1024])
 def test_queues_of_other_sizes(disk, size):
     out = disk.run("--queue-size", size, "info").out
-    assert re.search(rf"^queue +{size}, split$", out, re.M)
+    assert re.search(rf"^queues +1 of {size}, split$", out, re.M)
     disk.run("--queue-size", size, "exercise", "--depth", 8, "--count", 2000)
 
 
@@ -108,8 +109,59 @@ def test_thousands_of_requests_go_round_the_ring(disk, memory, rings, waiting):
     check_sectors(disk.image.read_bytes())
 
 
+@pytest.mark.parametrize("waiting", [(), ("--polled",)], ids=("interrupts", "polled"))
+def test_four_queues(scratch, waiting):
+    disk = Disk(scratch, options=",num-queues=4")
+    assert re.search(r"^queues +4 of 256, split$", disk.run("info").out, re.M)
+    result = disk.run("exercise", "--queues", 4, "--depth", 32, "--count", 8000, *waiting)
+    assert result.out.startswith("8000 requests, 0 errors, 0 wrong"), str(result)
+    check_sectors(disk.image.read_bytes())
+    result = disk.run("exercise", "--queues", 5, status=2)
+    assert "--queues: the disk has 4" in result.err
+
+
+def test_four_queues_whose_daemon_is_killed(scratch):
+    disk = Disk(scratch, options=",num-queues=4")
+    tool = disk.start("--verbose", "exercise", "--queues", 4, "--depth", 32, "--time", 3)
+    time.sleep(1)
+    disk.daemon.kill()
+    disk.daemon.start()
+    result = tool.wait()
+    assert result.status == 0, str(result)
+    assert "recovered after error -5 (1 times so far)" in result.err, str(result)
+    check_sectors(disk.image.read_bytes())
+
+
+def test_zeroes(disk):
+    before = disk.image.read_bytes()
+    disk.run("zero", 3 * SECTOR, 5 * SECTOR)
+    disk.run("zero", MIB, 2 * MIB)
+    expected = bytearray(before)
+    expected[3 * SECTOR:8 * SECTOR] = bytes(5 * SECTOR)
+    expected[MIB:3 * MIB] = bytes(2 * MIB)
+    assert disk.image.read_bytes() == expected
+
+
+def test_what_is_discarded_gives_its_storage_back(disk):
+    """A file's hole: its storage is gone, and all else is as it was."""
+    before, blocks = disk.image.read_bytes(), disk.image.stat().st_blocks
+    disk.run("discard", 4 * MIB, 8 * MIB)
+    disk.run("flush")
+    after = disk.image.read_bytes()
+    assert after[:4 * MIB] == before[:4 * MIB] and after[12 * MIB:] == before[12 * MIB:]
+    assert disk.image.stat().st_blocks <= blocks - 7 * MIB // 512
+
+
+def test_a_disk_that_knows_no_zeroes(scratch):
+    """Without the features the requests are refused before anything is sent."""
+    disk = Disk(scratch)
+    for command, bit in (("discard", 13), ("zero", 14)):
+        result = disk.run("--no-feature", bit, command, 0, MIB, status=1)
+        assert "not supported" in result.err, str(result)
+
+
 def check_sectors(data):
-    """Every sector that `exercise` has written says where it belongs; it has written most of them."""
+    """Every sector that `exercise` has written says where it belongs, or is zeroes; it has written most of them."""
     mix, mask = 0x9e3779b97f4a7c15, (1 << 64) - 1
     original = random.Random(1).randbytes(DISK)
     written = 0
@@ -117,11 +169,13 @@ def check_sectors(data):
         part = data[sector * SECTOR:(sector + 1) * SECTOR]
         if part == original[sector * SECTOR:(sector + 1) * SECTOR]:
             continue
+        written += 1
+        if part == bytes(SECTOR):
+            continue
         words = [int.from_bytes(part[i:i + 8], "little") for i in range(0, SECTOR, 8)]
         times = words[1]
         assert words[0] == sector and 0 < times < 10000, f"sector {sector}"
         assert words[2:] == [(sector * mix & mask) ^ (times << 32) ^ i for i in range(2, 64)]
-        written += 1
     assert written > DISK // SECTOR // 2
 
 

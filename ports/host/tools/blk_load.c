@@ -14,6 +14,7 @@
 #define DEPTH_MAX	256u
 #define POLLS_A_LOOK	1024u /* at sockets and work items */
 #define EXERCISE_MAX	(64u << 10)
+#define ZEROED		0x80000000u /* in the record: the last that was written were zeroes */
 #define WORDS_OF_SECTOR (VIRTIO_BLK_SECTOR_SIZE / sizeof(uint64_t))
 
 struct load;
@@ -21,6 +22,7 @@ struct load;
 struct slot {
 	struct virtio_blk_request req;
 	struct load *load;
+	struct virtio_blk *queue;
 	uint64_t sent_ns;
 	bool busy;
 };
@@ -67,7 +69,7 @@ static void send(struct slot *slot)
 	slot->busy = true;
 	slot->sent_ns = port_now_ns();
 	load->issued++;
-	err = virtio_blk_submit(load->job->blk, &slot->req);
+	err = virtio_blk_submit(slot->queue, &slot->req);
 	if (!err)
 		return;
 	slot->busy = false;
@@ -103,14 +105,19 @@ static bool any_busy(const struct load *load)
 	return false;
 }
 
+static void set_polled(const struct blk_job *job, bool polled)
+{
+	for (unsigned int i = 0; job->polled && i < job->queues; i++)
+		virtio_blk_set_polled(virtio_blk_queue(job->blk, i), polled);
+}
+
 /* Until nothing is in flight; a request that is over sends the next one. */
 static void run(struct load *load)
 {
 	const struct blk_job *job = load->job;
 	unsigned int polls = 0;
 
-	if (job->polled)
-		virtio_blk_set_polled(job->blk, true);
+	set_polled(job, true);
 	for (unsigned int i = 0; i < job->depth && !enough(load); i++)
 		send(load->slots[i]);
 	while (any_busy(load)) {
@@ -118,12 +125,11 @@ static void run(struct load *load)
 			host_wait(UINT64_MAX);
 			continue;
 		}
-		virtio_blk_poll(job->blk);
+		virtio_blk_poll(virtio_blk_queue(job->blk, polls % job->queues));
 		if (++polls % POLLS_A_LOOK == 0)
 			host_wait(0);
 	}
-	if (job->polled)
-		virtio_blk_set_polled(job->blk, false);
+	set_polled(job, false);
 }
 
 static void make_slots(struct load *load, uint32_t bytes)
@@ -133,6 +139,7 @@ static void make_slots(struct load *load, uint32_t bytes)
 		void *buf = tool_buffer(bytes);
 
 		slot->load = load;
+		slot->queue = virtio_blk_queue(load->job->blk, i % load->job->queues);
 		slot->req.buf = buf;
 		slot->req.done = done;
 		load->slots[i] = slot;
@@ -160,6 +167,8 @@ static int result(const struct load *load)
 
 static void begin(struct load *load, const struct blk_job *job)
 {
+	if (job->queues == 0 || job->queues > job->info.queues)
+		die(EXIT_USAGE, "--queues: the disk has %u", job->info.queues);
 	if (job->depth == 0 || job->depth > DEPTH_MAX)
 		die(EXIT_USAGE, "--depth: 1 to %u", DEPTH_MAX);
 	load->job = job;
@@ -210,9 +219,11 @@ int blk_bench(const struct blk_job *job)
 
 /* --- exercise --------------------------------------------------------------------------------- */
 
-/* The words of a sector: its number, how often it was written, and then both mixed with the word's place. */
+/* The words of a sector: its number, how often it was written, and then both mixed with the word's place. Or zeroes. */
 static uint64_t word_of(uint64_t sector, uint32_t times, unsigned int i)
 {
+	if (times & ZEROED)
+		return 0;
 	if (i == 0)
 		return sector;
 	if (i == 1)
@@ -244,11 +255,20 @@ static void fill_sectors(struct slot *slot)
 
 	for (uint32_t s = 0; s < slot->req.sectors; s++) {
 		uint64_t sector = slot->req.sector + s;
-		uint32_t times = ++written[sector - first_sector(slot->load)];
+		uint32_t *record = &written[sector - first_sector(slot->load)];
+		uint32_t times = *record = (*record & ~ZEROED) + 1;
 
 		for (unsigned int i = 0; i < WORDS_OF_SECTOR; i++)
 			*word++ = word_of(sector, times, i);
 	}
+}
+
+static void zero_sectors(struct slot *slot)
+{
+	uint32_t *written = slot->load->written;
+
+	for (uint32_t s = 0; s < slot->req.sectors; s++)
+		written[slot->req.sector + s - first_sector(slot->load)] |= ZEROED;
 }
 
 static void fill_exercise(struct slot *slot)
@@ -266,6 +286,11 @@ static void fill_exercise(struct slot *slot)
 	if (load->issued % 64 == 63) {
 		slot->req.op = VIRTIO_BLK_FLUSH;
 		slot->req.sectors = 0;
+		return;
+	}
+	if (load->issued % 8 == 7 && slot->req.sectors <= load->job->info.max_zeroes_sectors) {
+		slot->req.op = VIRTIO_BLK_WRITE_ZEROES;
+		zero_sectors(slot);
 		return;
 	}
 	slot->req.op = random_number(load) & 1 ? VIRTIO_BLK_WRITE : VIRTIO_BLK_READ;

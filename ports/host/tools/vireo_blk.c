@@ -28,6 +28,9 @@ static const char help[] =
 	"  write OFFSET FILE         copy FILE to the disk, and flush\n"
 	"  copy-out FILE             copy the whole disk to FILE\n"
 	"  copy-in FILE              copy FILE to the beginning of the disk, and flush\n"
+	"  discard OFFSET LENGTH     say that a part is no longer needed\n"
+	"  zero OFFSET LENGTH        have zeroes written, and flush; the disk may give up the "
+	"storage\n"
 	"  flush                     have the disk's cache written\n"
 	"  bench                     measure; see --op, --depth, --size, --count, --time\n"
 	"  exercise                  OVERWRITE the disk at random, and check what is read\n"
@@ -37,6 +40,7 @@ static const char help[] =
 	"Options of bench and exercise:\n"
 	"  --op read|write     (bench; default read)\n"
 	"  --depth N           requests at a time (default 1)\n"
+	"  --queues N          spread over so many of the disk's queues (default 1)\n"
 	"  --size BYTES        of a request (bench; default 4K)\n"
 	"  --count N           requests, instead of --time\n"
 	"  --time SECONDS      (default 3)\n"
@@ -49,7 +53,7 @@ static const char help[] =
 	"Exit status: 0; 1: the disk or a file failed, or data were wrong; 2: usage;\n"
 	"3: there is no back-end at PATH, or no disk that can be driven.\n";
 
-enum { OP = 256, DEPTH, SIZE, COUNT, TIME, OFFSET, LENGTH, SEED, SEQUENTIAL, POLLED };
+enum { OP = 256, DEPTH, SIZE, COUNT, TIME, OFFSET, LENGTH, SEED, SEQUENTIAL, POLLED, QUEUES };
 
 static const struct option long_options[] = {
 	TOOL_OPTIONS,
@@ -63,6 +67,7 @@ static const struct option long_options[] = {
 	{"seed", required_argument, NULL, SEED},
 	{"sequential", no_argument, NULL, SEQUENTIAL},
 	{"polled", no_argument, NULL, POLLED},
+	{"queues", required_argument, NULL, QUEUES},
 	{NULL, 0, NULL, 0},
 };
 
@@ -91,6 +96,9 @@ static bool load_option(struct blk_job *job, int c, const char *arg)
 		return true;
 	case DEPTH:
 		job->depth = (unsigned int)tool_number("--depth", arg, UINT16_MAX);
+		return true;
+	case QUEUES:
+		job->queues = (unsigned int)tool_number("--queues", arg, UINT16_MAX);
 		return true;
 	case SIZE:
 		job->size = (uint32_t)MIN(bytes("--size", arg), (uint64_t)UINT32_MAX);
@@ -136,8 +144,10 @@ static int info(const struct blk_job *job)
 	       i->physical_block_size);
 	printf("request        up to %" PRIu32 " sectors, %" PRIu32 " segments\n",
 	       i->max_request_sectors, i->seg_max);
-	printf("queue          %u, %s\n", i->queue_size,
+	printf("queues         %u of %u, %s\n", i->queues, i->queue_size,
 	       virtio_has_feature(vdev, VIRTIO_F_RING_PACKED) ? "packed" : "split");
+	printf("discard        up to %" PRIu32 " sectors\n", i->max_discard_sectors);
+	printf("zeroes         up to %" PRIu32 " sectors\n", i->max_zeroes_sectors);
 	printf("cache          %s\n",
 	       !i->flush ? "none" : (i->writeback ? "writeback" : "writethrough"));
 	printf("read-only      %s\n", i->read_only ? "yes" : "no");
@@ -155,10 +165,36 @@ static int flush(const struct blk_job *job)
 	return EXIT_OK;
 }
 
-static void args_read(struct blk_job *job, char **args)
+static int range(const struct blk_job *job, enum virtio_blk_op op, const char *what)
+{
+	int err = virtio_blk_range(job->blk, op, job->offset / VIRTIO_BLK_SECTOR_SIZE,
+				   job->length / VIRTIO_BLK_SECTOR_SIZE, job->timeout_ns);
+
+	if (err)
+		die(EXIT_FAILED, "%s: %s", what, strerror(-err));
+	return EXIT_OK;
+}
+
+static int discard(const struct blk_job *job)
+{
+	return range(job, VIRTIO_BLK_DISCARD, "discard");
+}
+
+static int zero(const struct blk_job *job)
+{
+	(void)range(job, VIRTIO_BLK_WRITE_ZEROES_UNMAP, "zero");
+	return flush(job);
+}
+
+static void args_range(struct blk_job *job, char **args)
 {
 	job->offset = bytes("OFFSET", args[0]);
 	job->length = bytes("LENGTH", args[1]);
+}
+
+static void args_read(struct blk_job *job, char **args)
+{
+	args_range(job, args);
 	job->file = args[2];
 }
 
@@ -184,6 +220,8 @@ static const struct command {
 	{"write", 2, args_write, blk_copy_in},
 	{"copy-out", 1, args_file, blk_copy_out},
 	{"copy-in", 1, args_file, blk_copy_in},
+	{"discard", 2, args_range, discard},
+	{"zero", 2, args_range, zero},
 	{"flush", 0, NULL, flush},
 	{"bench", 0, NULL, blk_bench},
 	{"exercise", 0, NULL, blk_exercise},
@@ -236,6 +274,7 @@ int main(int argc, char **argv)
 	struct tool_options options = {0};
 	struct blk_job job = {.options = &options,
 			      .depth = 1,
+			      .queues = 1,
 			      .size = 4096,
 			      .time_ns = 3 * NSEC_PER_SEC,
 			      .timeout_ns = 30 * NSEC_PER_SEC};

@@ -18,9 +18,10 @@ struct blk_job {
 	/* The command's: */
 	uint64_t offset, length; /* bytes */
 	const char *file;
-	unsigned int depth; /* requests in flight */
-	uint32_t size;	    /* bytes of one */
-	uint64_t count;	    /* of requests; 0: as many as fit into the time */
+	unsigned int depth;  /* requests in flight */
+	unsigned int queues; /* over which they are spread */
+	uint32_t size;	     /* bytes of one */
+	uint64_t count;	     /* of requests; 0: as many as fit into the time */
 	uint64_t time_ns;
 	uint64_t seed;
 	bool write, polled, sequential;
