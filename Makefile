@@ -498,7 +498,7 @@ $(B)/third_party/dpdk/stamp: .ci/debian_download.sh | deps
 	@touch $@
 
 .PHONY: host-checked
-host-checked: $(B)/third_party/dpdk/stamp
+host-checked test-qemu: $(B)/third_party/dpdk/stamp
 host-checked: $(HOST_TOOLS:%=$(B)/host/checked/%) | deps
 test: host-checked
 

@@ -111,12 +111,12 @@ class StorageDaemon:
 
 
 class Testpmd:
-    """DPDK's testpmd, which returns every frame that comes through its vhost port."""
+    """DPDK's testpmd, which returns every frame that comes through its vhost port, or (icmpecho) answers ARP and pings."""
 
     __test__ = False  # by its name pytest would take it for a test
     ROOT = BUILD / "third_party/dpdk/root"
 
-    def __init__(self, scratch, socket_path):
+    def __init__(self, scratch, socket_path, mode="io"):
         self.scratch, self.socket = scratch, socket_path
         libraries = next(self.ROOT.glob("usr/lib/*/librte_eal.so.*")).parent
         # Plug-ins are not loaded from where others may write, such as below /tmp: these are loaded beforehand.
@@ -127,7 +127,7 @@ class Testpmd:
         self.command = [self.ROOT / "usr/bin/dpdk-testpmd", "--no-huge", "--no-pci", "-m", "256",
                         "--lcores", lcores, "--no-telemetry", "--no-shconf",
                         "--vdev", f"net_vhost0,iface={socket_path},queues=1", "--",
-                        "--forward-mode=io", "--port-topology=loop", "--total-num-mbufs=8192",
+                        f"--forward-mode={mode}", "--port-topology=loop", "--total-num-mbufs=8192",
                         "--auto-start", "--stats-period=3600"]
         self.process = self.log = None
         self.start()
