@@ -359,6 +359,12 @@ $(B)/coverage/test_port $(B)/coverage/test_port_heap: $(addprefix $(B)/coverage/
 $(B)/host/test_port: $(B)/host/obj/virtio/port_pool.o
 $(B)/coverage/test_port: $(B)/coverage/obj/virtio/port_pool.o
 
+# ports/template, with the defaults for what it leaves to them.
+TEMPLATE := $(patsubst %.c,%.o,$(wildcard ports/template/*.c)) $(PORT_DEFAULT)
+$(B)/host/test_template: $(addprefix $(B)/host/obj/,$(TEMPLATE))
+$(B)/coverage/test_template: $(addprefix $(B)/coverage/obj/,$(TEMPLATE))
+$(B)/host/test_template $(B)/coverage/test_template: WRAP := -Wl,--wrap=virtio_bus_poll
+
 # The queues on a big-endian CPU, under qemu-user.
 BIG_ENDIAN_SOURCES := $(wildcard $(addprefix lib/,dma.c dma_direct.c format.c pages.c scatterlist.c) \
 	virtio/virtqueue*.c virtio/vring_*.c \

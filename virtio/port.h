@@ -62,7 +62,7 @@ void port_free_pages(void *ptr, size_t size);
  *	VIRTIO_PORT_POOL(65536);
  *
  * and virtio/port_pool.c is port_alloc(), port_free() and both for pages. One thread at a time may probe then. A disk with a
- * queue of 128 takes 35 KiB. (In the amalgamation: -DVIRTIO_PORT_POOL_BYTES=65536, and nothing else.)
+ * queue of 128 takes 38 KiB. (In the amalgamation: -DVIRTIO_PORT_POOL_BYTES=65536, and nothing else.)
  */
 #define VIRTIO_PORT_POOL(bytes)                                                              \
 	char virtio_port_pool[ALIGN_UP((size_t)(bytes), 64)] __attribute__((aligned(4096))); \
