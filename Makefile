@@ -359,6 +359,9 @@ $(B)/coverage/test_port $(B)/coverage/test_port_heap: $(addprefix $(B)/coverage/
 $(B)/host/test_port: $(B)/host/obj/virtio/port_pool.o
 $(B)/coverage/test_port: $(B)/coverage/obj/virtio/port_pool.o
 
+$(B)/host/test_port_time: $(B)/host/obj/virtio/port_time.o
+$(B)/coverage/test_port_time: $(B)/coverage/obj/virtio/port_time.o
+
 # ports/template, with the defaults for what it leaves to them.
 TEMPLATE := $(patsubst %.c,%.o,$(wildcard ports/template/*.c)) $(PORT_DEFAULT)
 $(B)/host/test_template: $(addprefix $(B)/host/obj/,$(TEMPLATE))
