@@ -84,8 +84,8 @@ def public_headers():
     # The core first: it reads like that.
     mine.sort(key=lambda f: (not f.startswith("virtio/"), f != "virtio/virtio.h", f))
     mine = [f for f in mine if not PRIVATE.search(f) and not f.startswith(LEFT_OUT)]
-    # The DMA API and the rings are for ports and transports of the embedder's own.
-    return closure(mine + ["lib/dma.h", "virtio/wire/ring.h"])
+    # The DMA API and the rings are for ports and transports of the embedder's own; the formatter is for port_log().
+    return closure(mine + ["lib/dma.h", "lib/format.h", "virtio/wire/ring.h"])
 
 
 if __name__ == "__main__":
