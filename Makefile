@@ -290,6 +290,13 @@ test-library: libs dist $(B)/size/minimal.elf | deps ## run the tests of the lib
 	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) $(LIBRARY_TESTS) --pytest-args='$(PYTEST_ARGS)'
 test: libs dist $(B)/size/minimal.elf
 
+# docs/PORTING.md, followed to the letter with the two files of `make dist`; and README's way to embed them.
+PORTING_TESTS := --pytest tests/porting
+LIBRARY_TESTS += $(PORTING_TESTS)
+.PHONY: test-porting
+test-porting: dist | deps ## follow docs/PORTING.md in empty folders (PYTEST_ARGS='-k armv7' chooses)
+	@$(PYTHON) tests/check/run_tests.py --workers $(WORKERS) $(PORTING_TESTS) --pytest-args='$(PYTEST_ARGS)'
+
 # --- run and debug -------------------------------------------------------------------------
 
 CPU_arm     := cortex-a15

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""docs/PORTING.md to the letter: an empty folder, the two files of `make dist`, and what the page says. Each of its
+programs boots or runs with a disk and prints what stands on that."""
+import os
+import re
+import shutil
+import signal
+import pytest
+import page
+
+DIST = page.TOP / "build/dist"
+TEXT = (page.TOP / "docs/PORTING.md").read_text(encoding="utf-8")
+SECTIONS = {step.section for step in page.parse(TEXT)}
+BOARD, ARM, ARM64 = "1. The board", "2. Armv7, polled", "3. AArch64, with interrupts"
+HELLO = "Sector one says hello."
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An empty folder with the two files. What a page leaves running ends with the test."""
+    for name in ("vireo.c", "vireo.h"):
+        shutil.copy(DIST / name, tmp_path)
+    yield tmp_path
+    pid = tmp_path / "daemon.pid"
+    if pid.exists():
+        try:
+            os.kill(int(pid.read_text()), signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+
+
+def steps_of(text, *sections):
+    steps = [step for step in page.parse(text) if step.section in sections]
+    assert {step.section for step in steps} == set(sections)
+    return steps
+
+
+def changed(before, after, text=TEXT):
+    """The page with one line's words changed, wherever they stand."""
+    assert before in text, f"the page has changed: {before}"
+    return text.replace(before, after)
+
+
+def test_armv7_polled_with_static_memory_reads_a_sector(folder):
+    page.follow(steps_of(TEXT, BOARD, ARM), folder)
+
+
+def test_aarch64_with_interrupts_reads_a_sector(folder):
+    page.follow(steps_of(TEXT, BOARD, ARM64), folder)
+
+
+@pytest.mark.parametrize("section", [ARM, ARM64])
+def test_it_works_as_well_with_legacy_devices(section, folder):
+    text = changed(" -global virtio-mmio.force-legacy=false -drive", " -drive")
+    page.follow(steps_of(text, BOARD, section), folder)
+
+
+def test_a_second_disk_is_found_by_the_second_line_of_the_table(folder):
+    """Without the first: the table's first slot is empty then, and the page says that this is no error."""
+    text = changed("-device virtio-blk-device,drive=d",
+                   "-device virtio-blk-device,drive=d,bus=virtio-mmio-bus.30")
+    text = changed("mmio@a003e00: disk", "mmio@a003c00: disk", text)
+    page.follow(steps_of(text, BOARD, ARM), folder)
+
+
+@pytest.mark.parametrize("section", [ARM, ARM64])
+def test_the_text_comes_from_the_disk(section, folder):
+    text = changed(HELLO, "Nobody has written this into a program.")
+    page.follow(steps_of(text, BOARD, section), folder)
+
+
+MISTAKES = {
+    "another sector": (ARM, "virtio_blk_read(disk, 1,", "virtio_blk_read(disk, 2,"),
+    "no driver": (ARM, "	virtio_blk_init(&bus);\n", ""),
+    "nobody polls": (ARM, "	virtio_bus_poll(&bus);\n", ""),
+    "another slot": (ARM, "{{0x0a003e00, 79}, ", "{"),
+    "a pool too small": (ARM, "POOL_BYTES=65536", "POOL_BYTES=2048"),
+    "another interrupt": (ARM64, "#define DISK_IRQ  79u", "#define DISK_IRQ  78u"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_wrong_line_of_the_page_does_not_pass(mistake, folder):
+    """The program owes its result to each of these lines."""
+    section, before, after = MISTAKES[mistake]
+    with pytest.raises(AssertionError, match="something else than the page says") as error:
+        page.follow(steps_of(changed(before, after), BOARD, section), folder)
+    assert HELLO not in str(error.value).split("$ qemu-system", 1)[1]
+
+
+@pytest.mark.parametrize("mistake, symptom", [
+    ("nobody polls", "read_disk: -116"),
+    ("another interrupt", "read_disk: -110"),
+    ("no driver", "read_disk: -19"),
+    ("another slot", "read_disk: -19"),
+    ("a pool too small", "-12"),
+])
+def test_a_mistake_looks_as_the_page_says(mistake, symptom, folder):
+    section, before, after = MISTAKES[mistake]
+    with pytest.raises(AssertionError) as error:
+        page.follow(steps_of(changed(before, after), BOARD, section), folder)
+    assert symptom in str(error.value)
+
+
+def test_every_block_of_the_page_is_followed_by_a_test():
+    assert SECTIONS == {BOARD, ARM, ARM64}
+
+
+def test_every_link_into_the_page_has_its_heading():
+    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+               for heading in re.findall(r"^#+ (.*)$", TEXT, re.M)}
+    links = re.findall(r"\]\(#([\w-]+)\)", TEXT)
+    assert links and set(links) <= anchors
+
+
+def test_every_function_of_the_page_is_in_the_header():
+    """Names in the tables: what is shortened there (`_get`) is not looked for."""
+    header = (DIST / "vireo.h").read_text(encoding="utf-8")
+    tables = "\n".join(line for line in TEXT.splitlines() if line.startswith("|"))
+    names = set(re.findall(r"`((?:virtio|vhost|port|work)_\w+)(?:\(\))?`", tables))
+    assert len(names) > 30
+    assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", header)] == []
