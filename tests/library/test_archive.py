@@ -51,12 +51,12 @@ def test_what_has_a_default_is_weak_and_nothing_else_is(arch, tmp_path):
     clock = {"port_now_ns"} - REQUIRED[arch]
     assert weak == clock | {
         "port_alloc_pages", "port_free_pages", "port_lock_init", "port_lock", "port_unlock",
+        "port_device_enter", "port_device_leave", "port_device_synchronize",
         "port_event_init", "port_event_signal", "port_event_wait", "port_idle", "port_delay_ns", "port_log"}
 
 
 # What is written to is a device's, a queue's or an instance's: otherwise two instances were one.
 STATE = {"accesses", "virtio_pci_accesses",  # counters for people
-         "disks",  # numbers disks, so that a request finds its own
          "known_hz", "whole", "fraction"}  # what the CPU says of its clock
 
 

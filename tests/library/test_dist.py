@@ -53,7 +53,7 @@ def libc_of(compiler):
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
-@pytest.mark.parametrize("optimise", ["-O0", "-O2", "-Os"])
+@pytest.mark.parametrize("optimise", ["-O0", "-O2"])
 def test_all_of_it_compiles_and_needs_three_functions(compiler, optimise, tmp_path):
     symbols = compile_with(compiler, tmp_path, optimise)
     port = {"port_alloc", "port_free"} | (set() if re.search("arm|aarch64", compiler) else {"port_now_ns"})
@@ -62,14 +62,12 @@ def test_all_of_it_compiles_and_needs_three_functions(compiler, optimise, tmp_pa
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
-def test_each_driver_compiles_alone_with_each_transport(compiler, tmp_path):
-    for driver in DRIVERS:
-        for transport in TRANSPORTS:
-            symbols = compile_with(compiler, tmp_path, "-O1", *on(driver, transport))
-            assert INIT[driver] in symbols["defined"]
-            assert not symbols["defined"] & set(INIT.values()) - {INIT[driver]}
-            if transport in PROBE:
-                assert symbols["defined"] & set(PROBE.values()) == {PROBE[transport]}
+def test_each_driver_and_each_transport_compiles_alone(compiler, tmp_path):
+    pairs = {(driver, TRANSPORTS[0]) for driver in DRIVERS} | {(DRIVERS[0], transport) for transport in TRANSPORTS}
+    for driver, transport in sorted(pairs):
+        symbols = compile_with(compiler, tmp_path, "-Os", *on(driver, transport))
+        assert symbols["defined"] & set(INIT.values()) == {INIT[driver]}
+        assert symbols["defined"] & set(PROBE.values()) == {PROBE[name] for name in [transport] if name in PROBE}
 
 
 @pytest.mark.parametrize("option", OPTIONS)

@@ -113,7 +113,7 @@ union vhost_user_payload {
 	struct vhost_user_memory memory;
 	struct vhost_user_config config;
 	struct vhost_user_inflight inflight;
-};
+} __attribute__((packed, aligned(4)));
 
 struct vhost_user_message {
 	struct vhost_user_header header;
