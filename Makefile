@@ -182,7 +182,7 @@ $(foreach a,$(ARCHS),$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(a),$(p
 
 # --- the library -----------------------------------------------------------------------------
 
-# virtio/, its drivers and what of lib/ they need, without a board: what tools/sources.py lists. The machine is
+# virtio/, its drivers and what of lib/ they need, without a board: what ports/library/sources.py lists. The machine is
 # what virtio/port.h asks for. LIB_CFLAGS adds flags, as for another CPU or ABI (the last of a kind wins).
 VERSION    := 0.6.0
 PREFIX     ?= /usr/local
@@ -204,8 +204,8 @@ MACHINE_host         :=
 LIB_FLAGS := -std=gnu11 -g -ffreestanding -ffunction-sections -fdata-sections \
 	-ffile-prefix-map=$(CURDIR)=. $(WARNINGS) -I. -Ilib/arch/library
 
-LIB_C        := $(shell $(PYTHON) tools/sources.py c)
-LIB_PUBLIC   := $(shell $(PYTHON) tools/sources.py headers)
+LIB_C        := $(shell $(PYTHON) ports/library/sources.py c)
+LIB_PUBLIC   := $(shell $(PYTHON) ports/library/sources.py headers)
 # The clock needs a counter that every CPU of the architecture can read.
 lib_sources   = $(if $(wildcard lib/arch/$(LIB_HEADERS_$(1))/arch/counter.h),$(LIB_C),$(filter-out \
 	virtio/port_time.c,$(LIB_C)))
@@ -218,7 +218,7 @@ $(B)/$(1)/library/%.o: %.c Makefile | deps
 	@$$(LIB_CC_$(1)) $$(call optimise,$$<) $(LIB_FLAGS) $(MACHINE_$(1)) -Ilib/arch/$(LIB_HEADERS_$(1)) \
 		$$(LIB_CFLAGS) -MMD -MP -c $$< -o $$@
 
-$(B)/$(1)/libvireo.a: $(patsubst %.c,$(B)/$(1)/library/%.o,$(call lib_sources,$(1))) tools/sources.py
+$(B)/$(1)/libvireo.a: $(patsubst %.c,$(B)/$(1)/library/%.o,$(call lib_sources,$(1))) ports/library/sources.py
 	@echo "  AR      $$@"
 	@rm -f $$@
 	@$(LIB_AR_$(1)) rcsD $$@ $$(filter %.o,$$^)
@@ -238,16 +238,16 @@ install: $(B)/$(ARCH)/libvireo.a ## install the library of ARCH, its headers, pk
 	for h in $(LIB_PUBLIC); do install -D -m 644 $$h "$$root/include/vireo/$$h"; done; \
 	install -m 644 $< "$$root/lib/"; \
 	install -m 644 LICENSE "$$root/share/doc/vireo/"; \
-	sed 's/@VERSION@/$(VERSION)/' tools/vireo.pc.in >"$$root/lib/pkgconfig/vireo.pc"; \
-	sed 's/@VERSION@/$(VERSION)/' tools/vireo-config-version.cmake.in >"$$root/lib/cmake/vireo/vireo-config-version.cmake"; \
-	install -m 644 tools/vireo-config.cmake "$$root/lib/cmake/vireo/"
+	sed 's/@VERSION@/$(VERSION)/' ports/library/vireo.pc.in >"$$root/lib/pkgconfig/vireo.pc"; \
+	sed 's/@VERSION@/$(VERSION)/' ports/library/vireo-config-version.cmake.in >"$$root/lib/cmake/vireo/vireo-config-version.cmake"; \
+	install -m 644 ports/library/vireo-config.cmake "$$root/lib/cmake/vireo/"
 
 # The same in two files.
 DIST := $(B)/dist/vireo.c $(B)/dist/vireo.h
-$(B)/dist/vireo.c: tools/amalgamate.py tools/sources.py $(LIB_C) \
+$(B)/dist/vireo.c: ports/library/amalgamate.py ports/library/sources.py $(LIB_C) \
 		$(wildcard virtio/*.h virtio/wire/*.h drivers/virtio/*.h drivers/virtio/wire/*.h lib/*.h lib/arch/*/arch/*.h) | deps
 	@echo "  DIST    $(@D)"
-	@$(PYTHON) tools/amalgamate.py $(@D) $(VERSION)
+	@$(PYTHON) ports/library/amalgamate.py $(@D) $(VERSION)
 $(B)/dist/vireo.h: $(B)/dist/vireo.c
 
 .PHONY: dist

@@ -9,7 +9,7 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = TOP / "build"
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(TOP / "tools"))
+sys.path.insert(0, str(TOP / "ports/library"))
 
 CROSS = {"arm": "arm-none-eabi-", "aarch64": "aarch64-linux-gnu-", "host": ""}
 

@@ -7,7 +7,7 @@ import pathlib
 import re
 import sys
 
-TOP = pathlib.Path(__file__).resolve().parents[1]
+TOP = pathlib.Path(__file__).resolve().parents[2]
 
 # Of lib/ what virtio/ needs. The rest is the machine's, which the port stands for here.
 LIB = ["dma", "dma_direct", "format", "list_sort", "scatterlist", "work"]

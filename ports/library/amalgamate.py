@@ -132,7 +132,7 @@ def source(path, common):
 H_HEAD = """\
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Vireo @VERSION@: virtio guest drivers without an operating system, in two files. Made by tools/amalgamate.py from the
+ * Vireo @VERSION@: virtio guest drivers without an operating system, in two files. Made by ports/library/amalgamate.py from the
  * project's sources, which are many files, with tests and documents.
  *
  *	cc -std=c11 -ffreestanding -c vireo.c		and link it; include this header
