@@ -2,7 +2,7 @@
 """A page as its reader takes it: files to be saved and commands to be typed, in the order in which they stand there.
 
 A block of code is a file whose name stands before it, in the words "...`name`:"; or the commands of a terminal
-(```console): lines behind "$ ", and below each what it prints.
+(```console): lines behind "$ ", which a backslash continues, and below each what it prints.
 """
 import dataclasses
 import os
@@ -36,6 +36,8 @@ class Step:
         for line in self.text.splitlines():
             if line.startswith("$ "):
                 found.append(Command(line[2:], []))
+            elif found[-1].line.endswith("\\"):
+                found[-1].line += "\n" + line
             else:
                 found[-1].output.append(line)
         return found

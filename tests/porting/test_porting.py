@@ -52,7 +52,7 @@ def test_aarch64_with_interrupts_reads_a_sector(folder):
 
 @pytest.mark.parametrize("section", [ARM, ARM64])
 def test_it_works_as_well_with_legacy_devices(section, folder):
-    text = changed(" -global virtio-mmio.force-legacy=false -drive", " -drive")
+    text = changed(" -global virtio-mmio.force-legacy=false \\\n", " \\\n")
     page.follow(steps_of(text, BOARD, section), folder)
 
 
@@ -95,39 +95,29 @@ def test_the_text_comes_from_the_disk(section, folder):
     page.follow(steps_of(text, BOARD, section), folder)
 
 
+# What the page says of a mistake is what is seen.
 MISTAKES = {
-    "another sector": (ARM, "virtio_blk_read(disk, 1,", "virtio_blk_read(disk, 2,"),
-    "no driver": (ARM, "	virtio_blk_init(&bus);\n", ""),
-    "nobody polls": (ARM, "	virtio_bus_poll(&bus);\n", ""),
-    "another slot": (ARM, "{{0x0a003e00, 79}, ", "{"),
-    "a pool too small": (ARM, "POOL_BYTES=65536", "POOL_BYTES=2048"),
-    "nobody polls the process": (LINUX, "	virtio_bus_poll(&bus);\n", ""),
-    "memory that is not shared": (LINUX, "MAP_SHARED | MAP_FIXED", "MAP_PRIVATE | MAP_FIXED"),
-    "another interrupt": (ARM64, "#define DISK_IRQ  79u", "#define DISK_IRQ  78u"),
+    "another sector": (ARM, "virtio_blk_read(disk, 1,", "virtio_blk_read(disk, 2,", "read_disk: 0"),
+    "no driver": (ARM, "	virtio_blk_init(&bus);\n", "", "read_disk: -19"),
+    "nobody polls": (ARM, "	virtio_bus_poll(&bus);\n", "", "recovered after error -116.*read_disk: -116"),
+    "another slot": (ARM, "{{0x0a003e00, 79}, ", "{", "read_disk: -19"),
+    "a pool too small": (ARM, "POOL_BYTES=65536", "POOL_BYTES=2048", "error -12.*read_disk: -19"),
+    "another interrupt": (ARM64, "#define DISK_IRQ  79u", "#define DISK_IRQ  78u",
+                          "recovered after error -110.*read_disk: -110"),
+    "nobody polls the process": (LINUX, "	virtio_bus_poll(&bus);\n", "", "read_disk: -110"),
+    "memory that is not shared": (LINUX, "MAP_SHARED | MAP_FIXED", "MAP_PRIVATE | MAP_FIXED", "read_disk: -110"),
 }
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_wrong_line_of_the_page_does_not_pass(mistake, folder):
-    """The program owes its result to each of these lines."""
-    section, before, after = MISTAKES[mistake]
-    with pytest.raises(AssertionError, match=r"\$ (qemu-system-\w+|\./host) .*disk") as error:
+    """The program owes its result to each of these lines; and what runs is the disk's program, not what makes it."""
+    section, before, after, symptom = MISTAKES[mistake]
+    with pytest.raises(AssertionError, match=r"\$ (qemu-system-\w+ -M \S+ -cpu|\./host disk)") as error:
         page.follow(steps_of(changed(before, after), BOARD, section), folder)
-    assert HELLO not in str(error.value).split("\n", 1)[1]
-
-
-@pytest.mark.parametrize("mistake, symptom", [
-    ("nobody polls", "read_disk: -116"),
-    ("another interrupt", "read_disk: -110"),
-    ("no driver", "read_disk: -19"),
-    ("another slot", "read_disk: -19"),
-    ("a pool too small", "-12"),
-])
-def test_a_mistake_looks_as_the_page_says(mistake, symptom, folder):
-    section, before, after = MISTAKES[mistake]
-    with pytest.raises(AssertionError) as error:
-        page.follow(steps_of(changed(before, after), BOARD, section), folder)
-    assert symptom in str(error.value)
+    seen = str(error.value).split("\n", 1)[1]
+    assert HELLO not in seen
+    assert re.search(symptom, seen, re.S)
 
 
 def test_every_block_of_the_page_is_followed_by_a_test():
