@@ -13,6 +13,7 @@ TEXT = (page.TOP / "docs/PORTING.md").read_text(encoding="utf-8")
 SECTIONS = {step.section for step in page.parse(TEXT)}
 BOARD, ARM, ARM64 = "1. The board", "2. Armv7, polled", "3. AArch64, with interrupts"
 LINUX, THREADS = "4. A Linux process", "5. An RTOS with threads"
+TREE = "6. Devices from a device tree"
 HELLO = "Sector one says hello."
 
 
@@ -72,6 +73,10 @@ def test_threads_read_sectors_from_a_third_party_device(folder):
     page.follow(steps_of(TEXT, BOARD, LINUX, THREADS), folder)
 
 
+def test_devices_are_found_in_a_device_tree(folder):
+    page.follow(steps_of(TEXT, BOARD, TREE), folder)
+
+
 def sanitized(sanitizer, text=TEXT):
     return changed("$ gcc -std=gnu11 -O2", f"$ gcc -std=gnu11 -O1 -g -fsanitize={sanitizer} -fno-sanitize-recover=all",
                    text)
@@ -121,7 +126,7 @@ def test_a_wrong_line_of_the_page_does_not_pass(mistake, folder):
 
 
 def test_every_block_of_the_page_is_followed_by_a_test():
-    assert SECTIONS == {BOARD, ARM, ARM64, LINUX, THREADS}
+    assert SECTIONS == {BOARD, ARM, ARM64, LINUX, THREADS, TREE}
 
 
 def test_every_link_into_the_page_has_its_heading():
