@@ -112,7 +112,7 @@ COMMON_FLAGS := -std=gnu11 -g -ffreestanding -ffunction-sections -fdata-sections
 	-DVIRTIO_PORT_INLINE='"ports/bare/port_inline.h"'
 
 # An image is to be small, but for what its devices and its boot are measured by (make bench-count).
-FAST    := $(patsubst %,boot/%.c,boot memory mmu arm/cpu aarch64/cpu) ports/bare/idle.c ports/bare/port.c drivers/timer/% drivers/irqchip/gic_v2.c drivers/irqchip/gic_v3.c drivers/irqchip/gic_common.c \
+FAST    := $(patsubst %,boot/%.c,mmu arm/cpu aarch64/cpu) ports/bare/idle.c ports/bare/port.c drivers/timer/% drivers/irqchip/gic_v2.c drivers/irqchip/gic_v3.c drivers/irqchip/gic_common.c \
 	virtio/vring_split% virtio/vring_packed% virtio/vring_prepared.c virtio/virtqueue.c virtio/virtio_mmio.c virtio/virtio_pci_irq.c virtio/virtio_transport.c \
 	drivers/virtio/virtio_net_% drivers/virtio/%_queue.c drivers/virtio/virtio_rng.c \
 	lib/arch/% $(patsubst %,lib/%.c,devicetree devicetree_index dma dma_direct irq \

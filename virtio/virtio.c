@@ -48,6 +48,16 @@ struct virtio_device *virtio_find_device(const struct virtio_bus *bus, uint32_t 
 	return NULL;
 }
 
+unsigned long virtio_access_count(const struct virtio_bus *bus)
+{
+	const struct virtio_device *vdev;
+	unsigned long sum = 0;
+
+	virtio_for_each_device (vdev, bus)
+		sum += READ_ONCE(vdev->accesses);
+	return sum;
+}
+
 /* The lowest numbers that are free: of all devices, and of those of its type. In the list it stands by the former. */
 static void enter(struct virtio_device *vdev)
 {

@@ -148,6 +148,7 @@ struct virtio_device {
 	unsigned int max_queue_size; /* descriptors a queue may have; 0: VIRTIO_QUEUE_SIZE */
 	unsigned int config_changes; /* interrupts for a change of config space */
 	unsigned int recoveries;     /* times that a failed device was brought back */
+	unsigned long accesses;	     /* to its registers so far, config space not included */
 	struct virtio_recovery recovery;
 	int irq;    /* for people; negative: none */
 	void *priv; /* the driver's */
@@ -296,6 +297,9 @@ static inline uint64_t virtio64_to_cpu(const struct virtio_device *vdev, uint64_
 
 /* All devices of an instance, by index. */
 #define virtio_for_each_device(vdev, bus) list_for_each_entry (vdev, &(bus)->devices, node)
+
+/* Accesses to registers of all devices that are on @bus now, their config spaces not included. Any context. */
+unsigned long virtio_access_count(const struct virtio_bus *bus);
 
 /* The device of type @device_id on @bus with the number @n, or NULL. A device keeps its number while it is there. */
 struct virtio_device *virtio_find_device(const struct virtio_bus *bus, uint32_t device_id,

@@ -22,13 +22,6 @@ static struct virtio_mmio_device *to_vm(struct virtio_device *vdev)
 	return container_of(vdev, struct virtio_mmio_device, vdev);
 }
 
-static unsigned long accesses;
-
-unsigned long virtio_mmio_access_count(void)
-{
-	return READ_ONCE(accesses);
-}
-
 /* These two are not counted: see virtio_mmio_interrupt(). */
 static uint32_t bare_read(const struct virtio_mmio_device *vm, unsigned int reg)
 {
@@ -40,15 +33,15 @@ static void bare_write(const struct virtio_mmio_device *vm, unsigned int reg, ui
 	mmio_write32((char *)vm->base + reg, cpu_to_le32(value));
 }
 
-static uint32_t reg_read(const struct virtio_mmio_device *vm, unsigned int reg)
+static uint32_t reg_read(struct virtio_mmio_device *vm, unsigned int reg)
 {
-	COUNT_UP(accesses, 1);
+	COUNT_UP(vm->vdev.accesses, 1);
 	return bare_read(vm, reg);
 }
 
-static void reg_write(const struct virtio_mmio_device *vm, unsigned int reg, uint32_t value)
+static void reg_write(struct virtio_mmio_device *vm, unsigned int reg, uint32_t value)
 {
-	COUNT_UP(accesses, 1);
+	COUNT_UP(vm->vdev.accesses, 1);
 	bare_write(vm, reg, value);
 }
 
@@ -57,7 +50,7 @@ static void reg_write(const struct virtio_mmio_device *vm, unsigned int reg, uin
 /* The device tree says how long the block is. */
 static void vm_get(struct virtio_device *vdev, unsigned int offset, void *buf, unsigned int len)
 {
-	const struct virtio_mmio_device *vm = to_vm(vdev);
+	struct virtio_mmio_device *vm = to_vm(vdev);
 
 	virtio_transport_get((const char *)vm->base + VIRTIO_MMIO_CONFIG,
 			     vm->size - VIRTIO_MMIO_CONFIG, offset, buf, len);
@@ -66,7 +59,7 @@ static void vm_get(struct virtio_device *vdev, unsigned int offset, void *buf, u
 static void vm_set(struct virtio_device *vdev, unsigned int offset, const void *buf,
 		   unsigned int len)
 {
-	const struct virtio_mmio_device *vm = to_vm(vdev);
+	struct virtio_mmio_device *vm = to_vm(vdev);
 
 	virtio_transport_set((char *)vm->base + VIRTIO_MMIO_CONFIG, vm->size - VIRTIO_MMIO_CONFIG,
 			     offset, buf, len);
@@ -141,14 +134,13 @@ static bool vm_notify_with_data(struct virtqueue *vq)
 	return notify_of(vq, vring_notification_data(vq));
 }
 
-static void write_address(const struct virtio_mmio_device *vm, unsigned int low_reg,
-			  dma_addr_t addr)
+static void write_address(struct virtio_mmio_device *vm, unsigned int low_reg, dma_addr_t addr)
 {
 	reg_write(vm, low_reg, (uint32_t)addr);
 	reg_write(vm, low_reg + 4, (uint32_t)(addr >> 32));
 }
 
-static int activate_modern(const struct virtio_mmio_device *vm, const struct virtqueue *vq)
+static int activate_modern(struct virtio_mmio_device *vm, const struct virtqueue *vq)
 {
 	reg_write(vm, VIRTIO_MMIO_QUEUE_SIZE, virtqueue_get_vring_size(vq));
 	write_address(vm, VIRTIO_MMIO_QUEUE_DESC_LOW, virtqueue_get_desc_addr(vq));
@@ -158,7 +150,7 @@ static int activate_modern(const struct virtio_mmio_device *vm, const struct vir
 	return 0;
 }
 
-static int activate_legacy(const struct virtio_mmio_device *vm, const struct virtqueue *vq)
+static int activate_legacy(struct virtio_mmio_device *vm, const struct virtqueue *vq)
 {
 	uint32_t pfn;
 	int err = virtio_transport_legacy_pfn(vq, &pfn);
@@ -204,7 +196,7 @@ static int setup_vq(struct virtio_mmio_device *vm, unsigned int index,
 	return 0;
 }
 
-static void deactivate(const struct virtio_mmio_device *vm, const struct virtqueue *vq)
+static void deactivate(struct virtio_mmio_device *vm, const struct virtqueue *vq)
 {
 	reg_write(vm, VIRTIO_MMIO_QUEUE_SEL, vq->index);
 	if (vm->vdev.legacy) {
@@ -230,7 +222,7 @@ static void vm_del_vqs(struct virtio_device *vdev)
 
 static bool is_reset(const struct virtqueue *vq)
 {
-	const struct virtio_mmio_device *vm = to_vm(vq->vdev);
+	struct virtio_mmio_device *vm = to_vm(vq->vdev);
 
 	return reg_read(vm, VIRTIO_MMIO_QUEUE_RESET) == 0 &&
 	       reg_read(vm, VIRTIO_MMIO_QUEUE_READY) == 0;
@@ -239,7 +231,7 @@ static bool is_reset(const struct virtqueue *vq)
 /* 4.2.3.2.1: the reset is complete once QueueReset reads 0. */
 static int vm_reset_vq(struct virtqueue *vq)
 {
-	const struct virtio_mmio_device *vm = to_vm(vq->vdev);
+	struct virtio_mmio_device *vm = to_vm(vq->vdev);
 
 	reg_write(vm, VIRTIO_MMIO_QUEUE_SEL, vq->index);
 	reg_write(vm, VIRTIO_MMIO_QUEUE_RESET, 1);
@@ -280,7 +272,7 @@ static int vm_find_vqs(struct virtio_device *vdev, unsigned int nvqs, struct vir
 /* --- interrupts --------------------------------------------------------------------------- */
 
 /* The two events that there are; undefined bits are ignored (4.2.2.2). */
-static uint32_t pending_events(const struct virtio_mmio_device *vm)
+static uint32_t pending_events(struct virtio_mmio_device *vm)
 {
 	return bare_read(vm, VIRTIO_MMIO_INTERRUPT_STATUS) &
 	       (VIRTIO_MMIO_INT_VRING | VIRTIO_MMIO_INT_CONFIG);
@@ -318,7 +310,7 @@ irqreturn_t virtio_mmio_interrupt(int irq, void *dev_id)
 		round++;
 	}
 	/* The status was read and acknowledged in each round, and read once more where that ended them. */
-	COUNT_UP(accesses, 2 * round + (round < INTERRUPT_ROUNDS));
+	COUNT_UP(vm->vdev.accesses, 2 * round + (round < INTERRUPT_ROUNDS));
 	vm->served_ahead = round > 1;
 	return round || announced ? IRQ_HANDLED : IRQ_NONE;
 }

@@ -41,7 +41,4 @@ void virtio_mmio_remove(struct virtio_mmio_device *vm);
  * the queues and to the config-change handler. Interrupt context. */
 irqreturn_t virtio_mmio_interrupt(int irq, void *dev_id);
 
-/* Accesses to the registers of all such devices so far, their config space not included. */
-unsigned long virtio_mmio_access_count(void);
-
 #endif

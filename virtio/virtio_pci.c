@@ -11,20 +11,13 @@
 #include "virtio/virtio_pci_parts.h"
 #include "virtio/virtio_transport.h"
 
-unsigned long virtio_pci_accesses;
-
-unsigned long virtio_pci_access_count(void)
-{
-	return virtio_pci_accesses;
-}
-
 /* --- notifications ------------------------------------------------------------------------------ */
 
 static bool notify(struct virtqueue *vq)
 {
 	/* What the rings say before the device is told to look at them. */
 	mmio_wmb();
-	vp_write16(vq->transport_priv, (uint16_t)vq->index);
+	vp_write16(to_vp(vq->vdev), vq->transport_priv, (uint16_t)vq->index);
 	return true;
 }
 
@@ -34,7 +27,7 @@ static bool notify_with_data(struct virtqueue *vq)
 	uint32_t data = vring_notification_data(vq);
 
 	mmio_wmb();
-	vp_write32(vq->transport_priv, data);
+	vp_write32(to_vp(vq->vdev), vq->transport_priv, data);
 	return true;
 }
 

@@ -109,7 +109,4 @@ void *virtio_pci_shared_memory(struct virtio_pci_device *vp, uint8_t id, uint64_
 /* "a vector per queue", "INTx" ... For people. */
 const char *virtio_pci_plan_name(enum virtio_pci_plan plan);
 
-/* Accesses to the registers of all such devices so far, their config space not included. */
-unsigned long virtio_pci_access_count(void);
-
 #endif

@@ -95,7 +95,7 @@ static irqreturn_t any_interrupt(int irq, void *dev_id)
 static irqreturn_t line_interrupt(int irq, void *dev_id)
 {
 	struct virtio_pci_device *vp = dev_id;
-	uint8_t isr = vp_read8(vp->isr);
+	uint8_t isr = vp_read8(vp, vp->isr);
 	irqreturn_t result = IRQ_NONE;
 
 	if (isr == 0xff && virtio_pci_gone(&vp->vdev)) {

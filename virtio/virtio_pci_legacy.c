@@ -25,7 +25,7 @@ int virtio_pci_legacy_probe(struct virtio_pci_device *vp)
 
 /* --- config space --------------------------------------------------------------------------------- */
 
-static unsigned int config_begin(const struct virtio_pci_device *vp)
+static unsigned int config_begin(struct virtio_pci_device *vp)
 {
 	return virtio_pci_has_vectors(vp) ? VIRTIO_PCI_LEGACY_CONFIG_MSIX
 					  : VIRTIO_PCI_LEGACY_CONFIG;
@@ -33,7 +33,7 @@ static unsigned int config_begin(const struct virtio_pci_device *vp)
 
 static void legacy_get(struct virtio_device *vdev, unsigned int offset, void *buf, unsigned int len)
 {
-	const struct virtio_pci_device *vp = to_vp(vdev);
+	struct virtio_pci_device *vp = to_vp(vdev);
 	unsigned int begin = config_begin(vp);
 
 	virtio_transport_get(vp->common + begin, vp->common_size - begin, offset, buf, len);
@@ -42,7 +42,7 @@ static void legacy_get(struct virtio_device *vdev, unsigned int offset, void *bu
 static void legacy_set(struct virtio_device *vdev, unsigned int offset, const void *buf,
 		       unsigned int len)
 {
-	const struct virtio_pci_device *vp = to_vp(vdev);
+	struct virtio_pci_device *vp = to_vp(vdev);
 	unsigned int begin = config_begin(vp);
 
 	virtio_transport_set(vp->common + begin, vp->common_size - begin, offset, buf, len);
@@ -59,31 +59,31 @@ static uint32_t legacy_generation(struct virtio_device *vdev)
 
 static uint8_t legacy_get_status(struct virtio_device *vdev)
 {
-	return vp_read8(to_vp(vdev)->common + VIRTIO_PCI_LEGACY_STATUS);
+	return vp_read8(to_vp(vdev), to_vp(vdev)->common + VIRTIO_PCI_LEGACY_STATUS);
 }
 
 static void legacy_set_status(struct virtio_device *vdev, uint8_t status)
 {
-	vp_write8(to_vp(vdev)->common + VIRTIO_PCI_LEGACY_STATUS, status);
+	vp_write8(to_vp(vdev), to_vp(vdev)->common + VIRTIO_PCI_LEGACY_STATUS, status);
 }
 
 static uint64_t legacy_get_features(struct virtio_device *vdev)
 {
-	return vp_read32(to_vp(vdev)->common + VIRTIO_PCI_LEGACY_DEVICE_FEATURES);
+	return vp_read32(to_vp(vdev), to_vp(vdev)->common + VIRTIO_PCI_LEGACY_DEVICE_FEATURES);
 }
 
 static int legacy_finalize_features(struct virtio_device *vdev)
 {
-	vp_write32(to_vp(vdev)->common + VIRTIO_PCI_LEGACY_DRIVER_FEATURES,
+	vp_write32(to_vp(vdev), to_vp(vdev)->common + VIRTIO_PCI_LEGACY_DRIVER_FEATURES,
 		   (uint32_t)vdev->features);
 	return 0;
 }
 
 /* --- queues ----------------------------------------------------------------------------------------- */
 
-static void select_queue(const struct virtio_pci_device *vp, unsigned int index)
+static void select_queue(struct virtio_pci_device *vp, unsigned int index)
 {
-	vp_write16(vp->common + VIRTIO_PCI_LEGACY_QUEUE_SELECT, (uint16_t)index);
+	vp_write16(vp, vp->common + VIRTIO_PCI_LEGACY_QUEUE_SELECT, (uint16_t)index);
 }
 
 static int legacy_queue_max(struct virtio_pci_device *vp, unsigned int index)
@@ -91,10 +91,10 @@ static int legacy_queue_max(struct virtio_pci_device *vp, unsigned int index)
 	uint16_t size;
 
 	select_queue(vp, index);
-	size = vp_read16(vp->common + VIRTIO_PCI_LEGACY_QUEUE_SIZE);
+	size = vp_read16(vp, vp->common + VIRTIO_PCI_LEGACY_QUEUE_SIZE);
 	if (!size)
 		return -ENOENT;
-	if (vp_read32(vp->common + VIRTIO_PCI_LEGACY_QUEUE_PFN) != 0)
+	if (vp_read32(vp, vp->common + VIRTIO_PCI_LEGACY_QUEUE_PFN) != 0)
 		return -EBUSY;
 	return size;
 }
@@ -111,7 +111,8 @@ static int legacy_configure(struct virtio_pci_device *vp, const struct virtqueue
 
 	select_queue(vp, vq->index);
 	/* The device's size is the ring's layout: it must be what it was. */
-	if (vp_read16(vp->common + VIRTIO_PCI_LEGACY_QUEUE_SIZE) != virtqueue_get_vring_size(vq))
+	if (vp_read16(vp, vp->common + VIRTIO_PCI_LEGACY_QUEUE_SIZE) !=
+	    virtqueue_get_vring_size(vq))
 		return -EINVAL;
 	return virtio_transport_legacy_pfn(vq, &pfn);
 }
@@ -119,7 +120,7 @@ static int legacy_configure(struct virtio_pci_device *vp, const struct virtqueue
 static void legacy_enable(struct virtio_pci_device *vp, const struct virtqueue *vq)
 {
 	select_queue(vp, vq->index);
-	vp_write32(vp->common + VIRTIO_PCI_LEGACY_QUEUE_PFN,
+	vp_write32(vp, vp->common + VIRTIO_PCI_LEGACY_QUEUE_PFN,
 		   (uint32_t)(virtqueue_get_desc_addr(vq) >> PAGE_SHIFT));
 }
 
@@ -127,15 +128,15 @@ static void legacy_enable(struct virtio_pci_device *vp, const struct virtqueue *
 
 static uint16_t legacy_map_config(struct virtio_pci_device *vp, uint16_t vector)
 {
-	vp_write16(vp->common + VIRTIO_PCI_LEGACY_CONFIG_VECTOR, vector);
-	return vp_read16(vp->common + VIRTIO_PCI_LEGACY_CONFIG_VECTOR);
+	vp_write16(vp, vp->common + VIRTIO_PCI_LEGACY_CONFIG_VECTOR, vector);
+	return vp_read16(vp, vp->common + VIRTIO_PCI_LEGACY_CONFIG_VECTOR);
 }
 
 static uint16_t legacy_map_queue(struct virtio_pci_device *vp, unsigned int index, uint16_t vector)
 {
 	select_queue(vp, index);
-	vp_write16(vp->common + VIRTIO_PCI_LEGACY_QUEUE_VECTOR, vector);
-	return vp_read16(vp->common + VIRTIO_PCI_LEGACY_QUEUE_VECTOR);
+	vp_write16(vp, vp->common + VIRTIO_PCI_LEGACY_QUEUE_VECTOR, vector);
+	return vp_read16(vp, vp->common + VIRTIO_PCI_LEGACY_QUEUE_VECTOR);
 }
 
 static const struct virtio_config_ops legacy_config_ops = {

@@ -58,7 +58,7 @@ int virtio_pci_modern_probe(struct virtio_pci_device *vp)
 
 static void modern_get(struct virtio_device *vdev, unsigned int offset, void *buf, unsigned int len)
 {
-	const struct virtio_pci_device *vp = to_vp(vdev);
+	struct virtio_pci_device *vp = to_vp(vdev);
 
 	virtio_transport_get(vp->device, vp->device_size, offset, buf, len);
 }
@@ -66,26 +66,26 @@ static void modern_get(struct virtio_device *vdev, unsigned int offset, void *bu
 static void modern_set(struct virtio_device *vdev, unsigned int offset, const void *buf,
 		       unsigned int len)
 {
-	const struct virtio_pci_device *vp = to_vp(vdev);
+	struct virtio_pci_device *vp = to_vp(vdev);
 
 	virtio_transport_set(vp->device, vp->device_size, offset, buf, len);
 }
 
 static uint32_t modern_generation(struct virtio_device *vdev)
 {
-	return vp_read8(to_vp(vdev)->common + VIRTIO_PCI_GENERATION);
+	return vp_read8(to_vp(vdev), to_vp(vdev)->common + VIRTIO_PCI_GENERATION);
 }
 
 /* --- status and features --------------------------------------------------------------------------- */
 
 static uint8_t modern_get_status(struct virtio_device *vdev)
 {
-	return vp_read8(to_vp(vdev)->common + VIRTIO_PCI_STATUS);
+	return vp_read8(to_vp(vdev), to_vp(vdev)->common + VIRTIO_PCI_STATUS);
 }
 
 static void modern_set_status(struct virtio_device *vdev, uint8_t status)
 {
-	vp_write8(to_vp(vdev)->common + VIRTIO_PCI_STATUS, status);
+	vp_write8(to_vp(vdev), to_vp(vdev)->common + VIRTIO_PCI_STATUS, status);
 }
 
 /* Words @word and @word + 1 of the features that are offered. */
@@ -93,18 +93,18 @@ static uint64_t read_features(struct virtio_pci_device *vp, uint32_t word)
 {
 	uint32_t low;
 
-	vp_write32(vp->common + VIRTIO_PCI_DEVICE_FEATURE_SELECT, word);
-	low = vp_read32(vp->common + VIRTIO_PCI_DEVICE_FEATURE);
-	vp_write32(vp->common + VIRTIO_PCI_DEVICE_FEATURE_SELECT, word + 1);
-	return low | (uint64_t)vp_read32(vp->common + VIRTIO_PCI_DEVICE_FEATURE) << 32;
+	vp_write32(vp, vp->common + VIRTIO_PCI_DEVICE_FEATURE_SELECT, word);
+	low = vp_read32(vp, vp->common + VIRTIO_PCI_DEVICE_FEATURE);
+	vp_write32(vp, vp->common + VIRTIO_PCI_DEVICE_FEATURE_SELECT, word + 1);
+	return low | (uint64_t)vp_read32(vp, vp->common + VIRTIO_PCI_DEVICE_FEATURE) << 32;
 }
 
 static void write_features(struct virtio_pci_device *vp, uint32_t word, uint64_t features)
 {
-	vp_write32(vp->common + VIRTIO_PCI_DRIVER_FEATURE_SELECT, word);
-	vp_write32(vp->common + VIRTIO_PCI_DRIVER_FEATURE, (uint32_t)features);
-	vp_write32(vp->common + VIRTIO_PCI_DRIVER_FEATURE_SELECT, word + 1);
-	vp_write32(vp->common + VIRTIO_PCI_DRIVER_FEATURE, (uint32_t)(features >> 32));
+	vp_write32(vp, vp->common + VIRTIO_PCI_DRIVER_FEATURE_SELECT, word);
+	vp_write32(vp, vp->common + VIRTIO_PCI_DRIVER_FEATURE, (uint32_t)features);
+	vp_write32(vp, vp->common + VIRTIO_PCI_DRIVER_FEATURE_SELECT, word + 1);
+	vp_write32(vp, vp->common + VIRTIO_PCI_DRIVER_FEATURE, (uint32_t)(features >> 32));
 }
 
 static uint64_t modern_get_features(struct virtio_device *vdev)
@@ -132,21 +132,21 @@ static int modern_finalize_features(struct virtio_device *vdev)
 
 /* --- queues ----------------------------------------------------------------------------------------- */
 
-static void select_queue(const struct virtio_pci_device *vp, unsigned int index)
+static void select_queue(struct virtio_pci_device *vp, unsigned int index)
 {
-	vp_write16(vp->common + VIRTIO_PCI_QUEUE_SELECT, (uint16_t)index);
+	vp_write16(vp, vp->common + VIRTIO_PCI_QUEUE_SELECT, (uint16_t)index);
 }
 
 static int modern_queue_max(struct virtio_pci_device *vp, unsigned int index)
 {
 	uint16_t max;
 
-	if (index >= vp_read16(vp->common + VIRTIO_PCI_NUM_QUEUES))
+	if (index >= vp_read16(vp, vp->common + VIRTIO_PCI_NUM_QUEUES))
 		return -ENOENT;
 	select_queue(vp, index);
-	if (vp_read16(vp->common + VIRTIO_PCI_QUEUE_ENABLE) != 0)
+	if (vp_read16(vp, vp->common + VIRTIO_PCI_QUEUE_ENABLE) != 0)
 		return -EBUSY;
-	max = vp_read16(vp->common + VIRTIO_PCI_QUEUE_SIZE);
+	max = vp_read16(vp, vp->common + VIRTIO_PCI_QUEUE_SIZE);
 	return max ? max : -ENOENT;
 }
 
@@ -160,7 +160,7 @@ static char *modern_queue_notify(struct virtio_pci_device *vp, unsigned int inde
 	uint64_t at;
 
 	select_queue(vp, index);
-	at = (uint64_t)vp_read16(vp->common + VIRTIO_PCI_QUEUE_NOTIFY_OFF) * cap->multiplier;
+	at = (uint64_t)vp_read16(vp, vp->common + VIRTIO_PCI_QUEUE_NOTIFY_OFF) * cap->multiplier;
 	if (at + width > cap->length || (cap->offset + at) % width)
 		return NULL;
 	if (at + width <= vp->notify_size)
@@ -168,10 +168,10 @@ static char *modern_queue_notify(struct virtio_pci_device *vp, unsigned int inde
 	return vp->ops->map(vp->fn, cap->bar, cap->offset + at, width);
 }
 
-static void write_address(const struct virtio_pci_device *vp, unsigned int reg, dma_addr_t addr)
+static void write_address(struct virtio_pci_device *vp, unsigned int reg, dma_addr_t addr)
 {
-	vp_write32(vp->common + reg, (uint32_t)addr);
-	vp_write32(vp->common + reg + 4, (uint32_t)((uint64_t)addr >> 32));
+	vp_write32(vp, vp->common + reg, (uint32_t)addr);
+	vp_write32(vp, vp->common + reg + 4, (uint32_t)((uint64_t)addr >> 32));
 }
 
 static int modern_configure(struct virtio_pci_device *vp, const struct virtqueue *vq)
@@ -180,9 +180,9 @@ static int modern_configure(struct virtio_pci_device *vp, const struct virtqueue
 
 	select_queue(vp, vq->index);
 	/* It may have become smaller since it was made. */
-	if (vp_read16(vp->common + VIRTIO_PCI_QUEUE_SIZE) < size)
+	if (vp_read16(vp, vp->common + VIRTIO_PCI_QUEUE_SIZE) < size)
 		return -EINVAL;
-	vp_write16(vp->common + VIRTIO_PCI_QUEUE_SIZE, (uint16_t)size);
+	vp_write16(vp, vp->common + VIRTIO_PCI_QUEUE_SIZE, (uint16_t)size);
 	write_address(vp, VIRTIO_PCI_QUEUE_DESC, virtqueue_get_desc_addr(vq));
 	write_address(vp, VIRTIO_PCI_QUEUE_DRIVER, virtqueue_get_avail_addr(vq));
 	write_address(vp, VIRTIO_PCI_QUEUE_DEVICE, virtqueue_get_used_addr(vq));
@@ -192,15 +192,15 @@ static int modern_configure(struct virtio_pci_device *vp, const struct virtqueue
 static void modern_enable(struct virtio_pci_device *vp, const struct virtqueue *vq)
 {
 	select_queue(vp, vq->index);
-	vp_write16(vp->common + VIRTIO_PCI_QUEUE_ENABLE, 1);
+	vp_write16(vp, vp->common + VIRTIO_PCI_QUEUE_ENABLE, 1);
 }
 
 static bool is_reset(const struct virtqueue *vq)
 {
-	const struct virtio_pci_device *vp = to_vp(vq->vdev);
+	struct virtio_pci_device *vp = to_vp(vq->vdev);
 
-	return vp_read16(vp->common + VIRTIO_PCI_QUEUE_RESET) == 0 &&
-	       vp_read16(vp->common + VIRTIO_PCI_QUEUE_ENABLE) == 0;
+	return vp_read16(vp, vp->common + VIRTIO_PCI_QUEUE_RESET) == 0 &&
+	       vp_read16(vp, vp->common + VIRTIO_PCI_QUEUE_ENABLE) == 0;
 }
 
 /* 4.1.4.3.2: it is over when queue_reset reads 0. */
@@ -209,7 +209,7 @@ static int modern_reset_vq(struct virtqueue *vq)
 	struct virtio_pci_device *vp = to_vp(vq->vdev);
 
 	select_queue(vp, vq->index);
-	vp_write16(vp->common + VIRTIO_PCI_QUEUE_RESET, 1);
+	vp_write16(vp, vp->common + VIRTIO_PCI_QUEUE_RESET, 1);
 	return virtio_transport_await_reset(vq, is_reset);
 }
 
@@ -217,15 +217,15 @@ static int modern_reset_vq(struct virtqueue *vq)
 
 static uint16_t modern_map_config(struct virtio_pci_device *vp, uint16_t vector)
 {
-	vp_write16(vp->common + VIRTIO_PCI_CONFIG_VECTOR, vector);
-	return vp_read16(vp->common + VIRTIO_PCI_CONFIG_VECTOR);
+	vp_write16(vp, vp->common + VIRTIO_PCI_CONFIG_VECTOR, vector);
+	return vp_read16(vp, vp->common + VIRTIO_PCI_CONFIG_VECTOR);
 }
 
 static uint16_t modern_map_queue(struct virtio_pci_device *vp, unsigned int index, uint16_t vector)
 {
 	select_queue(vp, index);
-	vp_write16(vp->common + VIRTIO_PCI_QUEUE_VECTOR, vector);
-	return vp_read16(vp->common + VIRTIO_PCI_QUEUE_VECTOR);
+	vp_write16(vp, vp->common + VIRTIO_PCI_QUEUE_VECTOR, vector);
+	return vp_read16(vp, vp->common + VIRTIO_PCI_QUEUE_VECTOR);
 }
 
 static const struct virtio_config_ops modern_config_ops = {

@@ -65,41 +65,39 @@ char *virtio_pci_map_part(struct virtio_pci_device *vp, unsigned int bar, uint64
 
 /* --- registers -------------------------------------------------------------------------------- */
 
-extern unsigned long virtio_pci_accesses;
-
-static inline uint8_t vp_read8(const char *reg)
+static inline uint8_t vp_read8(struct virtio_pci_device *vp, const char *reg)
 {
-	virtio_pci_accesses++;
+	COUNT_UP(vp->vdev.accesses, 1);
 	return mmio_read8(reg);
 }
 
-static inline uint16_t vp_read16(const char *reg)
+static inline uint16_t vp_read16(struct virtio_pci_device *vp, const char *reg)
 {
-	virtio_pci_accesses++;
+	COUNT_UP(vp->vdev.accesses, 1);
 	return le16_to_cpu(mmio_read16(reg));
 }
 
-static inline uint32_t vp_read32(const char *reg)
+static inline uint32_t vp_read32(struct virtio_pci_device *vp, const char *reg)
 {
-	virtio_pci_accesses++;
+	COUNT_UP(vp->vdev.accesses, 1);
 	return le32_to_cpu(mmio_read32(reg));
 }
 
-static inline void vp_write8(char *reg, uint8_t value)
+static inline void vp_write8(struct virtio_pci_device *vp, char *reg, uint8_t value)
 {
-	virtio_pci_accesses++;
+	COUNT_UP(vp->vdev.accesses, 1);
 	mmio_write8(reg, value);
 }
 
-static inline void vp_write16(char *reg, uint16_t value)
+static inline void vp_write16(struct virtio_pci_device *vp, char *reg, uint16_t value)
 {
-	virtio_pci_accesses++;
+	COUNT_UP(vp->vdev.accesses, 1);
 	mmio_write16(reg, cpu_to_le16(value));
 }
 
-static inline void vp_write32(char *reg, uint32_t value)
+static inline void vp_write32(struct virtio_pci_device *vp, char *reg, uint32_t value)
 {
-	virtio_pci_accesses++;
+	COUNT_UP(vp->vdev.accesses, 1);
 	mmio_write32(reg, cpu_to_le32(value));
 }
 

@@ -17,8 +17,7 @@ static struct bench_figures read_figures(const struct bench *bench)
 {
 	struct bench_figures now = {
 		.irq = bench->vdev ? irq_get_stats(bench->vdev->irq).count : irq_taken_count(),
-		.mmio = virtio_mmio_access_count() + virtio_pci_access_count() +
-			irq_chip_access_count(),
+		.mmio = virtio_access_count(app_bus) + irq_chip_access_count(),
 	};
 	struct virtqueue *vq;
 
