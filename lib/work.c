@@ -25,7 +25,7 @@ void work_queue_init(struct work_queue *queue, const struct work_queue_ops *ops,
 {
 	list_init(&queue->waiting);
 	list_init(&queue->batch);
-	queue->running = false;
+	queue->running = queue->refused = false;
 	queue->ops = ops;
 	queue->arg = arg;
 }
@@ -80,6 +80,7 @@ static bool start_batch(struct work_queue *queue)
 	unsigned long state = lock(queue);
 	bool free = !queue->running;
 
+	queue->refused = !free;
 	queue->running = true;
 	if (free && !list_empty(&queue->waiting)) {
 		queue->batch = queue->waiting;
@@ -109,6 +110,17 @@ static struct work *next_of_batch(struct work_queue *queue)
 	return work;
 }
 
+/* Whether somebody was sent away who came for what is waiting now. */
+static bool was_refused(struct work_queue *queue)
+{
+	unsigned long state = lock(queue);
+	bool refused = queue->refused && !list_empty(&queue->waiting);
+
+	queue->refused = false;
+	unlock(queue, state);
+	return refused;
+}
+
 void work_run(struct work_queue *queue)
 {
 	struct work *work;
@@ -117,4 +129,6 @@ void work_run(struct work_queue *queue)
 		return;
 	while ((work = next_of_batch(queue)))
 		work->fn(work);
+	if (was_refused(queue) && queue->ops && queue->ops->wake)
+		queue->ops->wake(queue->arg);
 }

@@ -20,7 +20,7 @@ struct work_queue_ops {
 
 struct work_queue {
 	struct list_head waiting, batch;
-	bool running;
+	bool running, refused; /* somebody else wanted to run it meanwhile */
 	const struct work_queue_ops
 		*ops; /* NULL: one CPU, whose interrupts are masked; nobody is told */
 	void *arg;
@@ -58,7 +58,8 @@ bool work_pending(const struct work_queue *queue);
 
 /*
  * Runs the items queued at the time of the call, each once; what they schedule waits for the
- * next call. Thread context. Not re-entered: called from an item, it returns at once.
+ * next call. Thread context. Not re-entered: called from an item, or in another thread meanwhile, it returns at once; what
+ * is left for the latter wakes again (ops->wake) when the first has come to its end.
  */
 void work_run(struct work_queue *queue);
 

@@ -37,10 +37,13 @@ static int fetch_config(struct vhost_user_device *vu)
 /* What nobody has is zeroes, as behind every other end of a config space. */
 static void fill_config(struct vhost_user_device *vu)
 {
-	memset(vu->config, 0, sizeof(vu->config));
-	if (vhost_user_can(vu, VHOST_USER_PROTOCOL_F_CONFIG) && vu->config_size)
+	/* One that cannot be had now is what it was: the back-end is gone, and recovery asks again. */
+	if (vhost_user_can(vu, VHOST_USER_PROTOCOL_F_CONFIG) && vu->config_size) {
 		vu->config_valid = !fetch_config(vu);
-	else if (vu->local_config)
+		return;
+	}
+	memset(vu->config, 0, sizeof(vu->config));
+	if (vu->local_config)
 		memcpy(vu->config, vu->local_config, vu->config_size);
 }
 
@@ -179,7 +182,7 @@ int vhost_user_probe(struct virtio_bus *bus, struct vhost_user_device *vu, uint3
 	struct virtio_device *vdev = &vu->vdev;
 	int err;
 
-	if (vu->config_size > sizeof(vu->config))
+	if (vu->config_size > sizeof(vu->config) || !device_id)
 		return -EINVAL;
 	for (unsigned int i = 0; name[i] && i + 1 < sizeof(vdev->dev.name); i++)
 		vdev->dev.name[i] = name[i];

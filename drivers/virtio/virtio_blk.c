@@ -178,7 +178,8 @@ static int blk_probe(struct virtio_device *vdev)
 	return 0;
 
 del_vqs:
-	disk->stuck = virtio_reset_device(vdev) != 0;
+	(void)virtio_reset_device(vdev);
+	disk->stuck = vdev->stuck; /* what is gone uses no memory */
 	virtio_del_vqs(vdev);
 free:
 	virtio_blk_put(disk);

@@ -15,13 +15,12 @@ static void console_config_changed(struct virtio_device *vdev)
 	uint16_t size[2]; /* columns, rows */
 	unsigned long state;
 
-	if (!con || !virtio_has_feature(vdev, VIRTIO_CONSOLE_F_SIZE))
+	if (!con || !virtio_has_feature(vdev, VIRTIO_CONSOLE_F_SIZE) ||
+	    virtio_cread_bytes(vdev, VIRTIO_CONSOLE_CONFIG_COLS, size, sizeof(size), 2))
 		return;
 	state = port_lock(&con->lock);
-	if (!virtio_cread_bytes(vdev, VIRTIO_CONSOLE_CONFIG_COLS, size, sizeof(size), 2)) {
-		con->tty.cols = virtio16_to_cpu(vdev, size[0]);
-		con->tty.rows = virtio16_to_cpu(vdev, size[1]);
-	}
+	con->tty.cols = virtio16_to_cpu(vdev, size[0]);
+	con->tty.rows = virtio16_to_cpu(vdev, size[1]);
 	port_unlock(&con->lock, state);
 }
 

@@ -21,8 +21,8 @@ static bool link_read(struct virtio_net *net)
 	return virtio_cread16(net->vdev, VIRTIO_NET_CONFIG_STATUS) & VIRTIO_NET_S_LINK_UP;
 }
 
-/* Interrupt context. A sender that waits while the cable is pulled learns of it. */
 /*
+ * Interrupt context. A sender that waits while the cable is pulled learns of it.
  * While the link is down a device may drop what is sent, and may have said that it wants no notifications. QEMU
  * then never asks for any again in a packed ring: so with the link it is notified once, asked or not.
  */
@@ -34,8 +34,8 @@ static void net_config_changed(struct virtio_device *vdev)
 
 	if (!net)
 		return;
+	up = link_read(net); /* without the lock: over vhost-user it takes a while */
 	state = port_lock(&net->lock);
-	up = link_read(net);
 	changed = up != net->link_up;
 	net->link_up = up;
 	net_tx_judge(net);

@@ -65,10 +65,10 @@ void port_unlock(struct port_lock *lock, unsigned long state)
 }
 
 /*
- * FILL IN, if interrupts are served by a thread or another CPU while a device may be reset by somebody else: enter and
+ * FILL IN, if threads preempt each other, or interrupts are served by a thread or another CPU: enter and
  * leave count who is in, bracket template_interrupt() with them, and synchronize waits until all who were in have left.
- * port_device_enter() then returns vdev->driver_ok. On one CPU whose interrupts end before a thread goes on this is
- * all there is to do.
+ * port_device_enter() then returns vdev->driver_ok. Where everything runs in one thread, and interrupts on top of it,
+ * this is all there is to do.
  */
 bool port_device_enter(struct virtio_device *vdev)
 {

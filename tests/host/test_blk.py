@@ -152,6 +152,14 @@ def test_what_is_discarded_gives_its_storage_back(disk):
     assert disk.image.stat().st_blocks <= blocks - 7 * MIB // 512
 
 
+@pytest.mark.parametrize("command", [("discard", 0, 0), ("zero", MIB, 0), ("read", 0, 0, "-")])
+def test_no_length_is_not_all(disk, command):
+    """A script that has counted wrong must not lose its disk."""
+    before = disk.image.read_bytes()
+    assert "LENGTH is 0" in disk.run(*command, status=2).err
+    assert disk.image.read_bytes() == before
+
+
 def test_a_disk_that_knows_no_zeroes(scratch):
     """Without the features the requests are refused before anything is sent."""
     disk = Disk(scratch)

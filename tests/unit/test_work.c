@@ -97,6 +97,36 @@ static void a_queue_has_its_owners_lock_and_wakes_him(void **state)
 	assert_false(work_pending(&own) || work_cancel(&work));
 }
 
+static struct work late;
+
+/* As another thread that is woken for @late while this item runs. */
+static void somebody_comes_meanwhile(struct work *work)
+{
+	(void)work;
+	assert_true(work_schedule(&late));
+	work_run(&own); /* returns at once */
+	note('m');
+}
+
+static void who_was_sent_away_is_woken_again(void **state)
+{
+	static const struct work_queue_ops ops = {own_lock, own_unlock, own_wake};
+	struct work work;
+
+	(void)state;
+	work_queue_init(&own, &ops, &own);
+	work_init(&work, &own, somebody_comes_meanwhile);
+	work_init(&late, &own, run_unlocked);
+	wakes = 0;
+	assert_true(work_schedule(&work));
+	work_run(&own);
+	assert_string_equal(order, "m");
+	assert_int_equal(wakes, 3); /* for each item, and at the end */
+	work_run(&own);
+	assert_string_equal(order, "mo");
+	assert_int_equal(wakes, 3);
+}
+
 static int setup(void **state)
 {
 	order[0] = '\0';
@@ -174,6 +204,7 @@ int main(void)
 		WORK_TEST(a_cancelled_item_does_not_run),
 		WORK_TEST(an_item_may_cancel_a_later_one_of_the_same_run),
 		WORK_TEST(a_queue_has_its_owners_lock_and_wakes_him),
+		WORK_TEST(who_was_sent_away_is_woken_again),
 	};
 
 	return cmocka_run_group_tests_name("work", tests, NULL, NULL);

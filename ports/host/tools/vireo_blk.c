@@ -190,6 +190,8 @@ static void args_range(struct blk_job *job, char **args)
 {
 	job->offset = bytes("OFFSET", args[0]);
 	job->length = bytes("LENGTH", args[1]);
+	if (!job->length)
+		die(EXIT_USAGE, "LENGTH is 0");
 }
 
 static void args_read(struct blk_job *job, char **args)
