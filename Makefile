@@ -746,7 +746,7 @@ check-layers: | deps
 	@$(PYTHON) tests/check/layers.py
 
 # Three compilers with -Werror: both images and the host's archive and tests.
-check-warnings: all $(UNIT_TESTS)
+check-warnings: all $(UNIT_TESTS) $(B)/bench/ring
 
 # checkers-report and the like are off; the suppressions are about style that we choose.
 check-cppcheck: | deps

@@ -37,6 +37,17 @@ void port_free(void *ptr)
 	free(ptr);
 }
 
+bool port_device_enter(struct virtio_device *vdev_)
+{
+	(void)vdev_;
+	return true;
+}
+
+void port_device_leave(struct virtio_device *vdev_)
+{
+	(void)vdev_;
+}
+
 void port_log(enum log_level level, const char *fmt, ...)
 {
 	(void)level;
