@@ -267,8 +267,11 @@ def test_something_on_the_connection_that_nobody_asked_for(scratch, backend):
 def test_nonsense_on_the_back_ends_channel(scratch, backend, data, text):
     backend.on_kick = lambda one, _queue: one.channel.sendall(data)
     result = run(scratch, "exercise", "--depth", 4, "--count", 100)
-    assert result.status == 1, str(result)
     assert text in result.err, str(result)
+    if result.status == 0 and len(data) == 1:  # all was done before the rest of a header was waited for again
+        assert "100 requests, 0 errors, 0 wrong" in result.out, str(result)
+        return
+    assert result.status == 1, str(result)
     assert "given up" in result.err
 
 
