@@ -45,11 +45,12 @@ def compare(lab, platform):
 
 
 def check_interrupts(job, taken, raised):
-    """A disk that takes its time interrupts once for each request; nobody, more often than was raised."""
+    """A disk that takes its time interrupts for a request, but for those whose end a guest that was held up finds by itself;
+    nobody interrupts more often than was raised."""
     if "wait=poll" in job:
         assert taken <= 1, job  # QEMU asks nobody about a queue's first buffer
     elif job.startswith("blk 1") and "qd=1 " in job:
-        assert taken == 100, job
+        assert 0 < taken <= 100, job
     if raised is not None:
         assert taken <= raised, job
 
